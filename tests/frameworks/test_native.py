@@ -250,7 +250,7 @@ def test_an_optimizer_of_the_pages_own_class_is_trained_as_it_is(monkeypatch, na
         error = X[:, 0] * w[0] + w[1] - Y[:, 0]
         velocity = 0.5 * velocity + 2 * np.array([np.mean(error * X[:, 0]), np.mean(error)])
         w = w - 0.0625 * velocity
-    assert flat(trained.weights) == pytest.approx(w, rel=1e-12)
+    assert flat(trained.weights) == pytest.approx(w, rel=1e-12)  # the rounding of three steps
     monkeypatch.setitem(BUILDERS, name, whole)
     assert not train(name)[0].own_optimizer
 
@@ -429,7 +429,7 @@ def test_weights_are_those_at_the_end_where_a_step_puts_others_in_their_place(mo
     monkeypatch.setitem(BUILDERS, "pytorch", build)
     trained, _ = train("pytorch")
     kernel, bias = trained.weights
-    assert np.allclose(X @ kernel.T + bias, trained.outputs(X), rtol=0, atol=1e-12)
+    assert np.allclose(X @ kernel.T + bias, trained.outputs(X), rtol=0, atol=1e-12)  # of order 1
     assert not np.array_equal(kernel, trained.initial_weights[0])
 
 

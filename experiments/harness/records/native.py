@@ -117,8 +117,8 @@ def _other_optimizer(a: Record, b: Record) -> str:
         return ""
     own, stock = (a, b) if a.own_optimizer else (b, a)
     return (
-        f"{own.implementation} trains with an optimizer of the page's own, as it is, and "
-        f"{stock.implementation} with one of its own kinds by default"
+        f"{own.implementation} trains with an optimizer class of the page's own, as the page sets "
+        f"it, and {stock.implementation} with a stock one, at its defaults"
     )
 
 

@@ -359,10 +359,10 @@ def test_an_optimizer_of_the_pages_own_is_not_compared_with_a_kind_by_default():
     cells[6:] = [cell.model_copy(update=own) for cell in cells[6:]]
     (entry,) = compare_native(cells, margin=0.01)
     assert [pair.verdict for pair in entry.pairs] == ["equivalent", "not shown", "not shown"]
-    said = "trains with an optimizer of the page's own, as it is, and"
+    said = "trains with an optimizer class of the page's own, as the page sets it, and"
     assert list(different(entry)) == [
-        f"churn, {name} and pytorch, native: pytorch {said} {name} with one of its own kinds by "
-        "default"
+        f"churn, {name} and pytorch, native: pytorch {said} {name} with a stock one, at its "
+        "defaults"
         for name in ("scratch", "keras")
     ]
     (entry,) = compare_native([cell.model_copy(update=own) for cell in cells], margin=0.01)

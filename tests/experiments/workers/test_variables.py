@@ -84,6 +84,14 @@ def test_a_page_that_chooses_other_kernels_is_refused(page, variable, remedy):
     assert remedy in said
 
 
+def run_beginning_with(page, sets, implementations):
+    """Run a page that executes a line before anything else."""
+    lines = f"import os\nfrom unittest.mock import patch\n{sets}\n"
+    page.write_text(page.read_text().replace("import numpy", f"{lines}import numpy", 1))
+    options = ("--with", implementations, "--epochs", "2", "--out", "run")
+    return lockstep("run", page.name, *options, cwd=page.parent)
+
+
 @pytest.mark.parametrize(
     "sets",
     [
@@ -92,10 +100,7 @@ def test_a_page_that_chooses_other_kernels_is_refused(page, variable, remedy):
     ],
 )
 def test_a_page_that_chooses_other_kernels_for_a_moment_is_refused(page, sets):
-    lines = f"import os\nfrom unittest.mock import patch\n{sets}\n"
-    page.write_text(page.read_text().replace("import numpy", f"{lines}import numpy", 1))
-    options = ("--with", "scratch", "--epochs", "2", "--out", "run")
-    answer = lockstep("run", page.name, *options, cwd=page.parent)
+    answer = run_beginning_with(page, sets, "scratch")
     assert answer.code == 1
     assert "mine.py sets ATEN_CPU_CAPABILITY, by which" in " ".join(answer.out.split())
 
@@ -108,10 +113,7 @@ def test_a_page_that_chooses_other_kernels_for_a_moment_is_refused(page, sets):
     ],
 )
 def test_a_page_may_set_what_chooses_nothing_else(page, sets):
-    lines = f"import os\nfrom unittest.mock import patch\n{sets}\n"
-    page.write_text(page.read_text().replace("import numpy", f"{lines}import numpy", 1))
-    options = ("--with", "scratch,pytorch", "--epochs", "2", "--out", "run")
-    answer = lockstep("run", page.name, *options, cwd=page.parent)
+    answer = run_beginning_with(page, sets, "scratch,pytorch")
     assert answer.code == 0, answer
 
 
