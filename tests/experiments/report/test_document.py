@@ -189,6 +189,27 @@ def test_native_trainings_have_a_section_of_their_own(tmp_path):
     assert not [words for words in drawn if "difference" in words]  # the losses are not comparable
 
 
+ALIKE = "from the same initial weights on the same batches"
+ALONE = "as its framework trains by itself, with its own random numbers and defaults"
+
+
+@pytest.mark.parametrize(
+    ("modes", "how"),
+    [
+        (["lockstep"], ALIKE),
+        (["native"], ALONE),
+        (["lockstep", "native"], f"{ALIKE} or, where it is native, {ALONE}"),
+    ],
+)
+def test_the_opening_says_how_it_was_trained(tmp_path, modes, how):
+    cells = []
+    for seed, mode in enumerate(modes):
+        made = [cell("xor", name, seed) for name in FULL]
+        cells += [(record | {"mode": mode}, arrays) for record, arrays in made]
+    page = Page(html(tmp_path, cells))
+    assert f"written once for every implementation and trained {how}. This page" in page.text
+
+
 def test_one_epoch_makes_no_curve(tmp_path):
     page = Page(html(tmp_path, by_all("xor", epochs=1)))
     assert "With a single epoch there is no curve" in page.text
