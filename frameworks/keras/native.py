@@ -66,6 +66,8 @@ def with_defaults(optimizer: Any) -> Any:
         stock = type(optimizer)()
         for name in stock.get_config().keys() - _KEPT:
             setattr(optimizer, name, getattr(stock, name))
+        if not optimizer.built:
+            optimizer.exclude_from_weight_decay()  # nothing: all decay, as is the default
     return optimizer
 
 

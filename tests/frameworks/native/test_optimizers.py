@@ -146,6 +146,32 @@ def test_adamw_keeps_the_decay_that_its_kind_has():
     assert theta == other
 
 
+def test_which_weights_decay_is_no_setting_of_the_page():
+    import torch
+
+    import scratch
+    from frameworks.keras.loading import keras
+    from frameworks.keras.native import with_defaults
+    from frameworks.pytorch.optimizers import without_options
+    from frameworks.scratch.native import with_defaults as of_scratch
+
+    own = keras.optimizers.AdamW(0.25)
+    own.exclude_from_weight_decay(var_names=["bias"])
+    bias = keras.Variable(np.full(1, 4.0), name="bias")
+    with_defaults(own).apply([np.zeros(1)], [bias])
+    assert float(bias[0]) == pytest.approx(4 * (1 - 0.25 * 0.004))  # Keras' decay, in float64
+
+    bias = torch.nn.Parameter(torch.full((1,), 4.0, dtype=torch.float64))
+    own = torch.optim.AdamW([{"params": [bias], "weight_decay": 0.0}], lr=0.25)
+    bias.grad = torch.zeros_like(bias)
+    without_options(own).step()
+    assert bias.detach().numpy() == pytest.approx(4 * (1 - 0.25 * 0.01))
+
+    bias = np.full(1, 4.0)
+    of_scratch(scratch.AdamW(0.25, mask=np.array([False]))).step(bias, np.zeros(1))
+    assert bias[0] == pytest.approx(4 * (1 - 0.25 * scratch.AdamW(0.25).weight_decay))
+
+
 def test_adagrad_of_pytorch_begins_with_the_accumulator_of_its_kind():
     import torch
 
