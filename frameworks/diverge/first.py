@@ -144,7 +144,7 @@ class First:
         kinds = {layer.kind for layer in self.layers}
         whole = isinstance(self.opened.adapter.parts, Program)  # its step is one of many rows
         if whole or kinds & {"batch normalization", "dropout", "attention"}:
-            return self._of_layers()
+            return self.gradients_of_layers
         rows = [take(self.batch, None, i, 1) for i in range(len(self.batch.X))]
         each = [self.opened.adapter.loss_and_gradients(row)[1] for row in rows]
         sums = [sum(of_rows) for of_rows in zip(*each, strict=True)]
@@ -154,8 +154,9 @@ class First:
         terms = (sum(np.abs(g) for g in of_rows) for of_rows in zip(*each, strict=True))
         return [abs(share) * float(np.max(t)) for t in terms]  # 1/n of it, if the loss is a mean
 
-    def _of_layers(self) -> list[float]:
-        """Return the largest gradient of each weight array's layer."""
+    @cached_property
+    def gradients_of_layers(self) -> list[float]:
+        """For each weight array, the largest gradient in its layer."""
         largest = [float(np.abs(g).max(initial=0)) for g in self.loss_and_gradients[1]]
         counts = [layer.weights for layer in self.layers]
         if sum(counts) != len(largest):

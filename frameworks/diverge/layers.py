@@ -1,7 +1,7 @@
 """Which layer of one network corresponds to which layer of the other."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -44,7 +44,8 @@ class _Layer(Protocol):
 
 _L = TypeVar("_L", bound=_Layer)
 
-_WITH_WEIGHTS, _A_PAIR = 2.0**-16, 2.0**-32  # break ties: their sums are exact, and below 1
+# They break ties: their sums are exact, and below 1.
+_WITH_WEIGHTS, _APART, _A_PAIR = 2.0**-16, 2.0**-24, 2.0**-32
 
 
 def price(x: _Layer, y: _Layer) -> float:
@@ -60,20 +61,27 @@ def align(a: Sequence[_L], b: Sequence[_L], price: Callable[[_L, _L], float] = p
     The alignment is the cheapest: layers of equal kinds cost 0, layers of different kinds (a
     sigmoid where a ReLU should be) 1, a layer without a counterpart 1. A layer with weights never
     corresponds to one without. Of several that are equally cheap, the one with the most layers
-    with weights in it is taken, then that with the most layers; then the same one whichever
-    network comes first.
+    with weights in it is taken, then, if both have as many arrays, that in which they end with the
+    same ones, as the last of four dense layers does with an attention; then that with the most
+    layers; then the same one whichever network comes first.
     """
     kinds, theirs = ([(each.kind, each.weights) for each in x] for x in (a, b))
     if theirs < kinds:
         return [(i, j) for j, i in align(b, a, price)]
     cost = np.zeros((len(a) + 1, len(b) + 1))
     cost[:, 0], cost[0] = range(len(a) + 1), range(len(b) + 1)
+    ours, others = ([*accumulate((each.weights for each in x), initial=0)] for x in (a, b))
+
+    def paired(i: int, j: int) -> float:
+        apart = a[i].weights and ours[-1] == others[-1] and ours[i + 1] != others[j + 1]
+        return cost[i, j] + price(a[i], b[j]) + (_APART if apart else 0.0)
+
     for i, j in np.ndindex(len(a), len(b)):
-        replaced = cost[i, j] + price(a[i], b[j])
+        replaced = paired(i, j)
         cost[i + 1, j + 1] = min(replaced, cost[i, j + 1] + 1, cost[i + 1, j] + 1)
     pairs, i, j = [], len(a), len(b)
     while i and j:
-        if cost[i, j] == cost[i - 1, j - 1] + price(a[i - 1], b[j - 1]):
+        if cost[i, j] == paired(i - 1, j - 1):
             i, j = i - 1, j - 1
             pairs.append((i, j))
         elif cost[i, j] == cost[i - 1, j] + 1:

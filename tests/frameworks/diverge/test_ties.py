@@ -1,0 +1,124 @@
+"""What is equal in exact arithmetic, and rounding parts: gradients of 0, units that begin equal."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from experiments import circle
+from frameworks import Parts, Spec
+from frameworks.diverge import walk
+
+from ...experiments.planting import changed
+from .pairs import sides
+
+SPEC = circle.SPEC
+
+
+def build_scratch(spec=SPEC):
+    from scratch import Adam, BinaryCrossEntropy, Dense, Reshape, SelfAttention, Sequential
+
+    layers = Dense(2, 8), Reshape(2, 4), SelfAttention(4, 2), Reshape(8), Dense(8, 1)
+    return Parts(Sequential(*layers), BinaryCrossEntropy(), Adam.pytorch(), draw)
+
+
+def build_pytorch(spec=SPEC):
+    """Attention as its users write it: four dense layers and a function."""
+    from torch import nn, optim
+
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.q, self.k, self.v, self.o = (nn.Linear(4, 4) for _ in range(4))
+
+        def forward(self, x):
+            heads = (f(x).unflatten(-1, (2, -1)).transpose(1, 2) for f in (self.q, self.k, self.v))
+            a = nn.functional.scaled_dot_product_attention(*heads)
+            return self.o(a.transpose(1, 2).flatten(-2))
+
+    layers = nn.Linear(2, 8), nn.Unflatten(1, (2, 4)), Attention(), nn.Flatten(), nn.Linear(8, 1)
+    network = nn.Sequential(*layers)
+    return Parts(network, nn.BCEWithLogitsLoss(), optim.Adam(network.parameters()), draw)
+
+
+def draw(spec, rng):
+    shapes = [(2, 8), 8, *[(4, 4), 4] * 4, (8, 1), 1]
+    return [rng.normal(size=shape) for shape in shapes]
+
+
+ATTENTION = replace(circle.EXPERIMENT, spec=SPEC, builders=(build_scratch, build_pytorch))
+
+
+def test_the_gradient_of_the_keys_bias_is_rounding_however_attention_is_written():
+    found = walk(*sides(ATTENTION, "scratch,pytorch", epochs=2))
+    assert not found.findings, found.findings
+    (note,) = [x for x in found.notes if "its gradient is rounding alone" in x]
+    assert note.startswith("weights.5 (keys' bias")
+
+
+def test_that_of_the_keys_kernel_is_none():
+    """It is compared to the last digits, however small the layer's others make it."""
+
+    def change(parts):
+        k = parts.network[2].k
+        k.weight.register_hook(lambda g: g * (1 + 1e-10))
+
+    found = walk(*sides(ATTENTION, "scratch,pytorch", changed(ATTENTION, "pytorch", change)))
+    (finding,) = found.findings
+    assert finding.level == "gradient"
+    assert "keys' kernel" in finding.difference.where
+
+
+@dataclass(frozen=True)
+class Numbers(Spec):
+    """Units that begin equal."""
+
+    inputs: int = 2
+    outputs: int = 1
+    epochs: int = 150
+    batch_size: int = 16
+    hidden: int = 8
+
+
+def constant(hidden):
+    """Return an experiment whose units begin equal: no learning rule of its own parts them."""
+    numbers = Numbers(hidden=hidden)
+
+    def begin(spec, rng):
+        shapes = [(2, hidden), (hidden,), (hidden, 1), (1,)]
+        return [np.full(shape, 0.1 if len(shape) == 2 else 0.0) for shape in shapes]
+
+    def build_scratch(spec=numbers):
+        from scratch import Adam, BinaryCrossEntropy, Dense, ReLU, Sequential
+
+        network = Sequential(Dense(2, hidden), ReLU(), Dense(hidden, 1))
+        return Parts(network, BinaryCrossEntropy(), Adam.pytorch(0.01), begin)
+
+    def build_pytorch(spec=numbers):
+        from torch import nn, optim
+
+        network = nn.Sequential(nn.Linear(2, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+        optimizer = optim.Adam(network.parameters(), lr=0.01)
+        return Parts(network, nn.BCEWithLogitsLoss(), optimizer, begin)
+
+    return replace(circle.EXPERIMENT, spec=numbers, builders=(build_scratch, build_pytorch))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hidden", [8, 13])
+def test_units_that_begin_equal_part_by_rounding(hidden):
+    page = constant(hidden)
+    found = walk(*sides(page, "scratch,pytorch"))
+    assert not found.findings, (found.findings, found.notes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hidden", [8, 13])
+def test_a_fault_beside_them_is_found(hidden):
+    page = constant(hidden)
+
+    def change(parts):
+        parts.optimizer.param_groups[0]["eps"] = 1e-7
+
+    found = walk(*sides(page, "scratch,pytorch", changed(page, "pytorch", change)))
+    assert found.findings[0].level == "step"
