@@ -15,8 +15,7 @@ from experiments.harness.workers.cluster.tasks import ClusterTasks
 from experiments.harness.workers.local import LocalProcesses
 from experiments.harness.workers.place import Heads, Place, Progress
 from experiments.harness.workers.runner import Runner
-from frameworks.agreement.limits import FLOAT64
-from frameworks.agreement.noise_floor import for_doubts
+from frameworks.agreement.noise_floor import and_one_breaking_ties, for_doubts
 from frameworks.agreement.variants import judges
 from frameworks.errors import RequestError
 from frameworks.files import CannotWrite
@@ -140,8 +139,9 @@ def _how_many(floor: int, entry: AgreementEntry) -> int:
     measured = entry.noise_floor.measured if entry.noise_floor else None
     if entry.dtype == "float32":
         return for_doubts(floor) if measured else 0
-    chaotic = measured is not None and measured.at_least(FLOAT64) != FLOAT64
-    return for_doubts(floor) if chaotic else floor
+    if measured is None or not floor:
+        return floor
+    return for_doubts(floor) if measured.amplifies else and_one_breaking_ties(floor)
 
 
 def _is_there(store: Store, head: Head) -> bool:

@@ -126,14 +126,15 @@ def _value_errors(a: Outcome, b: Outcome) -> dict[str, list[float]]:
     return {"loss": relative_errors(a.losses, b.losses), **others}
 
 
-def miscounted(distance: Distance) -> str:
+def miscounted(distance: Distance, limit: float = 0.0) -> str:
     """Return a sentence on the first accuracy that differs although the predictions agree.
 
-    Accuracies are quotients of counts: any difference beyond rounding is another count.
+    Accuracies are quotients of counts: any difference beyond rounding is another count. `limit` is
+    what rounding alone makes of them, where rows lie on a boundary between two answers.
     """
     last = len(distance.accuracies) - 1
     for place, error in enumerate(distance.accuracies):
-        if error > _COUNTED:
+        if error > limit + _COUNTED:
             of = "the test accuracy"
             if place < last:
                 of = f"epoch {distance.epoch(place)}: the training accuracy"

@@ -12,27 +12,28 @@ excuses no other: each has a floor of its own, `FACTOR` times which it may not e
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import combinations, zip_longest
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, combinations, zip_longest
 from numbers import Integral
 
 import numpy as np
 
 from frameworks.agreement.distances import Outcome, measure
-from frameworks.agreement.limits import Limits
+from frameworks.agreement.limits import FLOAT64, Limits
 from frameworks.errors import RequestError
 
 __all__ = [
     "FACTOR",
     "MOST_TRAININGS",
     "TRAININGS",
+    "and_one_breaking_ties",
     "NoiseFloor",
     "check_floor",
     "for_doubts",
     "measure_floor",
 ]
 
-TRAININGS = 5  # nudged trainings, by default
+TRAININGS = 5  # nudged trainings, by default; those after the fifth break ties
 MOST_TRAININGS = 1_000  # whose pairs, half a million, are all measured
 FACTOR = 16  # one array's largest distance is more a matter of chance than that of all
 UNITS = 8  # two sides, each off by 3.6 in one function: TensorFlow's sigmoid, in float32
@@ -58,6 +59,14 @@ def for_doubts(count: int) -> int:
     return min(3 * count, MOST_TRAININGS)
 
 
+def and_one_breaking_ties(count: int) -> int:
+    """Return how many nudged trainings it takes beside `count` until one of them breaks ties.
+
+    Where units begin equal, it alone shows that rounding parts them.
+    """
+    return max(count, TRAININGS) + 1
+
+
 @dataclass(frozen=True)
 class NoiseFloor:
     """The largest distances between any two nudged trainings, at least `UNITS` for each."""
@@ -71,6 +80,8 @@ class NoiseFloor:
     outputs: float | None = None  # of the test rows, relative; None if not kept
     repeats: bool = True  # False: one of them, trained again, came to different numbers
     arrays: Mapping[str, float] = field(default_factory=dict)  # as `weight`, of each, by name
+    accuracy: float = 0.0  # of any epoch or of the test rows: other rows are right
+    ties: bool = False  # whether units that begin equal part: see `measure_floor`
 
     @property
     def finite(self) -> bool:
@@ -79,16 +90,37 @@ class NoiseFloor:
         return bool(np.isfinite(distances).all())
 
     @property
+    def amplifies(self) -> bool:
+        """Whether rounding alone exceeds the fixed limits of float64, or makes other rows right."""
+        judges = self.finite and self.repeats
+        return judges and (self.at_least(FLOAT64) != FLOAT64 or self.accuracy > 0)
+
+    @property
     def limits(self) -> Limits:
-        """The limits for two implementations; outputs, which follow from weights, have theirs."""
+        """The limits for two implementations; outputs, which follow from weights, have theirs.
+
+        Where ties break, one may be ahead of all nudged trainings, by `FACTOR`.
+        """
+        ahead = FACTOR if self.ties else 1
+        own = {name: FACTOR * each for name, each in self.arrays.items()}
         return Limits(
-            self.loss,
-            self.weight,
-            self.test_loss,
+            ahead * self.loss,
+            ahead * self.weight,
+            ahead * self.test_loss,
             self.predictions,
-            self._outputs,
-            {name: FACTOR * own for name, own in self.arrays.items() if FACTOR * own < self.weight},
+            ahead * self._outputs,
+            {name: ahead * each for name, each in own.items() if each < self.weight},
         )
+
+    def of_epochs(self, fixed: Limits) -> list[float]:
+        """Return the limit of each epoch's loss in float64, never above the limit for all epochs.
+
+        Rounding needs many epochs to grow beyond the fixed limit; until then the limit is `FACTOR`
+        times the distance that the nudged trainings have reached. Two implementations round
+        differently from them, and may be ahead.
+        """
+        most, so_far = self.at_least(fixed).loss, accumulate(self.epochs, max)
+        return [max(fixed.loss, min(most, FACTOR * reached)) for reached in so_far]
 
     @property
     def _outputs(self) -> float:
@@ -128,14 +160,24 @@ class NoiseFloor:
             arrays={
                 name: min(own, other.arrays.get(name, own)) for name, own in self.arrays.items()
             },
+            accuracy=min(self.accuracy, other.accuracy),
+            ties=self.ties and other.ties,
         )
 
 
-def measure_floor(trainings: Sequence[Outcome], dtype: str) -> NoiseFloor | None:
+def measure_floor(
+    trainings: Sequence[Outcome], dtype: str, breaking_ties: Sequence[Outcome] = ()
+) -> NoiseFloor | None:
     """Measure the floor of nudged trainings of one experiment and seed; None for fewer than two.
 
-    No distance is below `UNITS` in the last place, of 2⁻²³ in float32 and 2⁻⁵² in float64.
+    No distance is below `UNITS` in the last place, of 2⁻²³ in float32 and 2⁻⁵² in float64. Where
+    those that break ties are far apart beside the others, units begin equal, and part.
     """
+    if breaking_ties:
+        floor = measure_floor([*trainings, *breaking_ties], dtype)
+        keeping = measure_floor(trainings, dtype)
+        ties = floor is not None and keeping is not None and floor.loss > FACTOR * keeping.loss
+        return floor and replace(floor, ties=ties)
     distances = [measure(a, b) for a, b in combinations(trainings, 2)]
     if not distances:
         return None
@@ -154,4 +196,5 @@ def measure_floor(trainings: Sequence[Outcome], dtype: str) -> NoiseFloor | None
             name: max(least, *(distance.weights.get(name, np.inf) for distance in distances))
             for name in sorted(distances[0].weights)
         },
+        accuracy=max((e for distance in distances for e in distance.accuracies), default=0.0),
     )

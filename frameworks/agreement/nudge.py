@@ -8,10 +8,15 @@ different nudges are like two implementations: the same mathematics, rounded at 
 differently.
 
 Equal numbers are nudged equally, since equal computations round equally: a tie stays a tie (a
-maximum that occurs twice in a pooling window), and identical units stay identical. The same holds
-from step to step: where numbers hardly change any more, as at the end of a training on all rows at
-once, the errors repeat, and grow as the number of steps, not as its root. So each place in the
-network has a key for the whole training.
+maximum that occurs twice in a pooling window), and identical units stay identical. Not always: a
+matrix product rounds its last columns otherwise where they fill no vector register. So some of the
+trainings, `breaking_ties`, nudge by the place in the last axis, too: units that begin equal part
+there, as they may in any implementation, and so do the outputs of classes. What is equal in one
+column, such as a channel's pixels, stays equal.
+
+Nudges repeat from step to step, too: where numbers hardly change any more, as at the end of a
+training on all rows at once, the errors repeat, and grow as the number of steps, not as its root.
+So each place in the network has a key for the whole training.
 
 A sum over n rows rounds at every addition, and where its terms cancel, as those of a gradient do
 near a minimum, that is far more than one unit of the sum. So each layer takes the rows of a batch
@@ -61,13 +66,15 @@ _HASHES = {
 class Nudge:
     """Moves floats in place, at random, by up to ε of their magnitude; zeros stay zeros.
 
-    u is a hash of a number's bits and of a key, which the seed determines.
+    u is a hash of a number's bits and of a key, which the seed determines; where ties break,
+    also of its place in the last axis.
 
     >>> Nudge(seed=0)(np.array([1.0, 0.0, -1.0, 1.0], np.float32)).tolist()
     [1.0000001192092896, 0.0, -0.9999999403953552, 1.0000001192092896]
     """
 
-    def __init__(self, seed: int | Sequence[int]) -> None:
+    def __init__(self, seed: int | Sequence[int], breaking_ties: bool = False) -> None:
+        self._breaking_ties = breaking_ties
         bits = np.random.SFC64(seed)
         self._key = int(bits.random_raw())
         self._generator = np.random.Generator(bits)
@@ -78,6 +85,8 @@ class Nudge:
         word, first, second, shift, drop = _HASHES[x.dtype]
         bits, eps = 8 * x.itemsize, np.finfo(x.dtype).eps
         h = x.view(word) ^ word(self._key >> (64 - bits))
+        if self._breaking_ties:
+            h ^= np.arange(x.shape[-1], dtype=word) * word(second)
         h *= word(first)
         h ^= h >> word(shift)
         h *= word(second)
@@ -190,13 +199,15 @@ class NudgedOptimizer(Wrapper):
         self.value(theta)
 
 
-def nudged(build: ProgramBuilder, seed: int | Sequence[int]) -> ProgramBuilder:
+def nudged(
+    build: ProgramBuilder, seed: int | Sequence[int], breaking_ties: bool = False
+) -> ProgramBuilder:
     """Return a builder of the same network in NumPy whose training is nudged throughout."""
 
     @wraps(build)
     def build_nudged(spec: Spec) -> Parts | Program:
         parts: Parts | Program = build(spec=spec)
-        places = (Nudge([*np.ravel(seed), i]) for i in count())
+        places = (Nudge([*np.ravel(seed), i], breaking_ties) for i in count())
         if isinstance(parts, Program):
             return nudged_in_place(parts, places)
         layers = [  # a Dropout takes masks, and the next layer nudges

@@ -2,7 +2,8 @@
 
 They are cells with modes of their own:
 
-    nudged-1, nudged-2, ...    each nudged differently: their distances are the noise floor
+    nudged-1, nudged-2, ...    each nudged differently: their distances are the noise floor; those
+                               after the fifth break ties
     nudged-1-again             the first once more: whether a training repeats itself
     keras-sigmoid              a control, with TensorFlow's sigmoid instead of scratch's
 
@@ -16,6 +17,7 @@ from functools import wraps
 
 import numpy as np
 
+from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.agreement.nudge import nudged
 from frameworks.backends import BACKENDS
 from frameworks.blueprint import Blueprint
@@ -69,7 +71,7 @@ def change(mode: str, seed: int) -> Callable[[ProgramBuilder], ProgramBuilder]:
     if mode == KERAS_SIGMOID:
         return with_keras_sigmoid
     number = int(mode.removeprefix("nudged-").removesuffix("-again"))
-    return lambda build: nudged(build, (seed, number))
+    return lambda build: nudged(build, (seed, number), breaking_ties=number > TRAININGS)
 
 
 class KerasSigmoid(Sigmoid):

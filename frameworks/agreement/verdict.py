@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from frameworks.agreement.distances import Distance, Outcome, measure, miscounted, too_far
+from frameworks.agreement.distances import Distance, Outcome, measure, miscounted, too_far, within
 from frameworks.agreement.limits import FLOAT64, Limits
 from frameworks.agreement.noise_floor import NoiseFloor
 
@@ -57,20 +57,45 @@ def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judge
 def _beyond_rounding(distance: Distance, floor: NoiseFloor) -> Judgement:
     """Judge a distance that exceeds the fixed limits by the noise floor of float64."""
     wider = floor.at_least(FLOAT64)
-    if wider == FLOAT64 or not too_far(distance, FLOAT64):
+    if not too_far(distance, FLOAT64) and floor.amplifies:
+        if reason := miscounted(distance, floor.accuracy):
+            return _judged(distance, FLOAT64, floor, reason)
+        return Judgement(distance, "agree", FLOAT64, floor, _on_a_boundary(distance, floor))
+    if wider == FLOAT64:
         reason = too_far(distance, FLOAT64) or miscounted(distance)
         reason += "" if floor.repeats else f"; {NOT_REPEATED}"
         return _judged(distance, FLOAT64, floor, reason)
-    reason = too_far(distance, wider)
+    reason = too_far(distance, wider) or (_too_early(distance, floor) if floor.ties else "")
     if reason:
         return _judged(distance, wider, floor, f"{reason} (the noise floor)")
+    why = "the training amplifies rounding"
+    if floor.ties:
+        why = "rounding parts units that begin equal"
     return Judgement(
         distance,
         "agree",
         wider,
         floor,
-        f"the training amplifies rounding: its losses differ by up to {distance.loss:.1e}, and "
+        f"{why}: its losses differ by up to {distance.loss:.1e}, and "
         f"those of scratch, nudged in the last place, by up to {floor.loss:.1e}",
+    )
+
+
+def _too_early(distance: Distance, floor: NoiseFloor) -> str:
+    """Say where losses part before rounding can have parted them; or ""."""
+    found = zip(distance.epochs, floor.of_epochs(FLOAT64), strict=False)
+    for place, (error, limit) in enumerate(found):
+        if not within(error, limit):
+            epoch = distance.epoch(place)
+            return f"epoch {epoch}: the loss differs by {error:.1e}, limit {limit:.1e}"
+    return ""
+
+
+def _on_a_boundary(distance: Distance, floor: NoiseFloor) -> str:
+    return (
+        "rows lie on a boundary between two answers: accuracies differ by up to "
+        f"{max(distance.accuracies):.1e}, and those of scratch, nudged in the last place, by up to "
+        f"{floor.accuracy:.1e}"
     )
 
 

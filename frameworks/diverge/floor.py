@@ -7,12 +7,12 @@ step at which the two are farther apart than any two nudged trainings is named.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, combinations
+from itertools import combinations
 
 from frameworks.agreement.controls import explains
 from frameworks.agreement.distances import Distance, Outcome, measure, relative_error, repeats
 from frameworks.agreement.limits import FLOAT64, Limits
-from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
+from frameworks.agreement.noise_floor import TRAININGS, NoiseFloor, measure_floor
 from frameworks.agreement.variants import AGAIN, nudges
 from frameworks.console import Advance
 from frameworks.diverge.differences import difference
@@ -45,16 +45,10 @@ class Floor:
 
     @property
     def epochs(self) -> list[float]:
-        """The limit of each epoch's loss, never above the limit for all epochs.
-
-        In float64 rounding needs many epochs to grow beyond the fixed limit; until then the limit
-        is `FACTOR` times the distance that the nudged trainings have reached. Two implementations
-        round differently from them, and may be ahead.
-        """
+        """The limit of each epoch's loss."""
         if self.fixed is None:
             return [self.limits.loss] * len(self.noise.epochs)
-        so_far = accumulate(self.noise.epochs, max)
-        return [max(self.fixed.loss, min(self.limits.loss, FACTOR * e)) for e in so_far]
+        return self.noise.of_epochs(self.fixed)
 
     def control(self, side: Side, other: Side, mode: str) -> Distance | None:
         """Return how far scratch in `mode` is from the side, if that explains the difference."""
@@ -77,7 +71,7 @@ def floor_of(
     for number, each in enumerate(sides[len(known) :], len(known) + 1):
         report("noise floor: nudged training", number, count)
         outcomes.append(_train(each, steps))
-    noise = measure_floor(outcomes, side.dtype)
+    noise = measure_floor(outcomes[:TRAININGS], side.dtype, outcomes[TRAININGS:])
     assert noise is not None
     if noise.finite and not known:
         again = _train(_in_mode(side, AGAIN), steps)
@@ -138,5 +132,5 @@ def _in_mode(side: Side, mode: str) -> Side:
 def _train(side: Side, steps: int | None) -> Outcome:
     estimator, opened = side.open()
     opened = shorten(opened, steps, side.batch_size)
-    losses = [epoch.loss for epoch in train(opened, side.batch_size)]
-    return Result.of(side, estimator).outcome(losses)
+    losses, accuracies = zip(*(each[:2] for each in train(opened, side.batch_size)), strict=True)
+    return Result.of(side, estimator).outcome(losses, accuracies)

@@ -48,11 +48,12 @@ class Result:
             accuracy=test.get("accuracy"),
         )
 
-    def outcome(self, losses: Sequence[float]) -> Outcome:
-        """Return what agreement is judged by, with the losses of all epochs."""
+    def outcome(self, losses: Sequence[float], accuracies: Sequence[float | None] = ()) -> Outcome:
+        """Return what agreement is judged by, with the losses and accuracies of all epochs."""
         arrays = {f"weights.{i}": w for i, w in enumerate(self.weights)}
         arrays |= {f"states.{i}": a for i, a in enumerate(self.states)}
-        return Outcome(losses, arrays, self.loss, self.predictions, self.outputs)
+        each = [*accuracies, self.accuracy] if accuracies else ()
+        return Outcome(losses, arrays, self.loss, self.predictions, self.outputs, each)
 
 
 def compare_results(

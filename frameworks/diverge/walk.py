@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from frameworks.agreement.limits import FLOAT64
-from frameworks.agreement.noise_floor import TRAININGS, for_doubts
+from frameworks.agreement.noise_floor import TRAININGS, and_one_breaking_ties, for_doubts
 from frameworks.agreement.verdict import NOT_FINITE, NOT_REPEATED, judge
 from frameworks.console import Advance, counted
 from frameworks.diverge.differences import Difference, not_identical
@@ -240,21 +240,25 @@ def _beyond_fixed_limits(
     if trained.results is None:
         until = trained.reached.epoch * per_epoch
         floor = floor_of(done.a, count, min(until, steps or until), report)
-    if floor is None or floor.limits != floor.fixed or FACTOR * floor.noise.loss > FLOAT64.loss:
+    if floor is None or floor.noise.amplifies or FACTOR * floor.noise.loss > FLOAT64.loss:
         floor = floor_of(done.a, count, steps, report)
     if floor is None:
         why = "was requested" if count < 2 else "can be measured without a build_scratch"
         done.notes.append(f"no noise floor {why}: this may be a fault or amplified rounding")
-    elif _judging(done, floor) is None:
         return None
-    elif floor.limits == floor.fixed:
+    floor = _judging(done, floor)
+    if floor is not None and not floor.noise.amplifies:
+        count = and_one_breaking_ties(count)
+        floor = _judging(done, floor_of(done.a, count, floor.steps, report, floor.outcomes))
+    if floor is not None and not floor.noise.amplifies:
         done.notes.append(
             f"this is not rounding: {count} trainings of scratch, nudged in the last place, "
             "stay within the limits"
         )
-    else:
-        return floor
-    return None
+        return None
+    if floor is not None and floor.steps != steps:
+        floor = floor_of(done.a, count, steps, report)
+    return floor
 
 
 def _compared(found: list[Difference]) -> list[Compared]:

@@ -12,7 +12,7 @@ from experiments.harness.records.models import AgreementEntry, FloorEntry, Recor
 from frameworks.agreement.controls import controlled, explains
 from frameworks.agreement.distances import Outcome, repeats
 from frameworks.agreement.limits import Limits
-from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
+from frameworks.agreement.noise_floor import TRAININGS, NoiseFloor, measure_floor
 from frameworks.agreement.variants import AGAIN, KERAS_SIGMOID, nudges
 from frameworks.agreement.verdict import judge
 from frameworks.console import counted
@@ -95,9 +95,9 @@ class _Judges:
     def of(cls, beside: list[Finished], dtype: str) -> "_Judges":
         modes = {each.record.mode: each for each in beside}
         controls = [modes.pop(mode) for mode in (KERAS_SIGMOID, "lockstep") if mode in modes]
-        again = modes.pop(AGAIN, None)
-        floor = measure_floor([each.outcome for each in modes.values()], dtype)
-        first = modes.get(nudges(1)[0])
+        again, first = modes.pop(AGAIN, None), modes.get(nudges(1)[0])
+        keeping = [modes.pop(mode).outcome for mode in nudges(TRAININGS) if mode in modes]
+        floor = measure_floor(keeping, dtype, [each.outcome for each in modes.values()])
         if floor and floor.finite and again and first:
             floor = replace(floor, repeats=repeats(first.outcome, again.outcome))
         return cls(floor, controls)
@@ -164,6 +164,8 @@ def _floor_entry(floor: NoiseFloor | None) -> FloorEntry | None:
         outputs=_finite(floor.outputs),
         repeats=floor.repeats,
         arrays={name: _finite(x) for name, x in floor.arrays.items()},
+        accuracy=_finite(floor.accuracy),
+        ties=floor.ties,
     )
 
 

@@ -5,6 +5,7 @@ rounding alone drives its float64 trainings apart by more than the fixed limits 
 """
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -107,9 +108,98 @@ def test_a_fault_in_a_training_that_is_not_chaotic_still_differs(
     append_to_page("perceptron", FAULT)
     answer = call("run", "perceptron", *QUICK, "--out", tmp_path / "run")
     assert answer.code == 1
-    assert (entry()["verdict"], entry()["noise_floor"]["trainings"]) == ("differ", 5)
+    assert (entry()["verdict"], entry()["noise_floor"]["trainings"]) == ("differ", 6)
     assert entry()["reason"].startswith("epoch 2: the loss differs by ")
     assert "✗ perceptron, scratch and python, seed 0: epoch 2: the loss differs by" in answer.out
+
+
+@pytest.fixture
+def constant(call, tmp_path) -> Path:
+    """Return a page whose units begin equal."""
+    page = tmp_path / "constant.py"
+    assert call("new", page).code == 0
+    text = re.sub(r"glorot_uniform\(rng, (\(.*\))\)", r"np.full(\1, 0.1)", page.read_text())
+    page.write_text(text.replace("import glorot_uniform, zeros", "import zeros"))
+    return page
+
+
+EQUAL = ("--with", "scratch,pytorch", "--set", "hidden=13", "--epochs", "150")
+
+
+def test_units_that_begin_equal_are_parted_by_rounding_alone(call, entry, constant, tmp_path):
+    """A matrix product of 13 columns rounds the last ones otherwise, in each library."""
+    answer = call("run", constant, *EQUAL, "--out", tmp_path / "run")
+    found = entry()
+    assert found["max_rel_loss"] > 1e-12
+    assert (found["verdict"], found["noise_floor"]["ties"]) == ("agree", True)
+    assert "rounding parts units that begin equal" in found["reason"]
+    assert answer.code == 0, answer.out + answer.err
+
+
+def test_a_fault_beside_units_that_begin_equal_differs(call, entry, constant, tmp_path):
+    """It shows in the first epochs, long before rounding parts the units."""
+    text = constant.read_text()
+    assert "use_epsilon_hat(optimizer)" in text
+    constant.write_text(text.replace("use_epsilon_hat(optimizer)", "optimizer"))
+    call("run", constant, *EQUAL, "--out", tmp_path / "run")
+    assert entry()["verdict"] == "differ"
+    assert re.match(r"epoch [1-9]: the loss differs by", entry()["reason"])
+
+
+GRID = """
+def load(policy="auto", data_dir=None, whole=load):
+    axis = np.arange(9) * 0.1
+    X = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    y = (X[:, 0] > X[:, 1]).astype(np.int64)
+    X -= X.mean(axis=0)
+    return replace(whole(), X_train=X, y_train=y, X_test=X.copy(), y_test=y.copy())
+
+
+def initial_weights(spec, rng):
+    return [np.zeros((2, 1))]
+
+
+def build_scratch(spec=SPEC):
+    from scratch import SGD, BinaryCrossEntropy, Dense, Sequential
+
+    network = Sequential(Dense(2, 1, bias=False))
+    return Parts(network, BinaryCrossEntropy(), SGD(0.5), initial_weights)
+
+
+def build_pytorch(spec=SPEC):
+    import torch
+
+    network = torch.nn.Linear(2, 1, bias=False)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+    return Parts(network, torch.nn.BCEWithLogitsLoss(), optimizer, initial_weights)
+"""
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_rows_on_the_boundary_are_right_by_rounding_alone(
+    call, entry, append_to_page, tmp_path, threshold
+):
+    """The diagonal of a grid, by the question which coordinate is larger; others are no excuse."""
+    wrong = f"loss.threshold = {threshold}"
+    fault = "\n".join(
+        [
+            "def build_scratch(spec=SPEC, good=build_scratch):",
+            "    parts = good(spec)",
+            f"    parts.{wrong}",
+            "    return parts",
+        ]
+    )
+    append_to_page("circle", f"from dataclasses import replace\n{GRID}\n\n{fault}\n")
+    options = ("--with", "scratch,pytorch", "--epochs", "30")
+    call("run", "circle", *options, "--out", tmp_path / "run")
+    found = entry()
+    assert found["max_rel_loss"] < 1e-12
+    if threshold:
+        assert found["verdict"] == "differ"
+        assert "the training accuracy differs" in found["reason"]
+    else:
+        assert found["verdict"] == "agree"
+        assert found["reason"].startswith("rows lie on a boundary between two answers: accuracies")
 
 
 def test_where_all_agree_nothing_is_nudged(call, tmp_path):
@@ -119,7 +209,7 @@ def test_where_all_agree_nothing_is_nudged(call, tmp_path):
 
 
 def test_a_judge_that_fails_is_not_trained_forever(call, entry, append_to_page, tmp_path):
-    broken = "\n\nimport frameworks.agreement.variants\n\n\ndef _broken(build, seed):\n"
+    broken = "\n\nimport frameworks.agreement.variants\n\n\ndef _broken(build, seed, **options):\n"
     broken += "    raise OSError('no room')\n\n\nframeworks.agreement.variants.nudged = _broken\n"
     append_to_page("perceptron", FAULT + broken)
     assert call("run", "perceptron", *QUICK, "--out", tmp_path / "run").code == 1

@@ -90,6 +90,21 @@ def test_outputs_have_a_floor_of_their_own():
     assert judge(one, other, "float64", floor).reason.startswith("the outputs differ by 6.2e-02")
 
 
+def counted(*accuracies):
+    return replace(ended(bias=1.0), accuracies=accuracies)
+
+
+@pytest.mark.parametrize(("accuracy", "verdict"), [(0.5, "agree"), (0.375, "differ")])
+def test_rounding_may_decide_which_rows_are_right_by_as_much_as_it_does_in_scratch(
+    accuracy, verdict
+):
+    floor = measure_floor([counted(0.75, 1.0), counted(0.5, 1.0)], "float64")
+    found = judge(counted(0.75, 1.0), counted(accuracy, 1.0), "float64", floor)
+    assert (floor.accuracy, found.verdict) == (0.25, verdict)
+    alike = measure_floor([counted(0.75, 1.0)] * 2, "float64")
+    assert judge(counted(0.75, 1.0), counted(0.5, 1.0), "float64", alike).verdict == "differ"
+
+
 def test_of_two_floors_each_array_has_the_smaller():
     one, other = (
         measure_floor([ended(a=1.0, b=1.0), ended(a=a, b=b)], "float64")

@@ -169,7 +169,7 @@ def test_a_fault_in_chaos_parts_where_it_begins(step, digits):
     (finding,) = found.findings
     assert finding.level == "trajectory"
     assert step <= finding.difference.step <= step + 20
-    assert found.notes[0].startswith("this is not rounding: 5 trainings of scratch")
+    assert found.notes[0].startswith("this is not rounding: 6 trainings of scratch")
 
 
 def test_a_fault_in_chaos_that_the_first_step_shows_parts_there():
@@ -183,7 +183,7 @@ def test_what_is_no_chaos_is_held_to_the_fixed_limits():
     found = walk(*sides(CHURN, "scratch,pytorch", other, epochs=2, limit=95))
     assert found.findings[0].level == "trajectory"
     assert found.floor is None
-    assert found.notes[0].startswith("this is not rounding: 5 trainings of scratch, nudged in")
+    assert found.notes[0].startswith("this is not rounding: 6 trainings of scratch, nudged in")
 
 
 def floor(dtype, epochs, loss):

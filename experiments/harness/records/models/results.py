@@ -40,6 +40,8 @@ class FloorEntry(Model):
     outputs: Finite = None  # null: not kept, or infinite
     repeats: bool = True  # false: trained again, one of them came to different numbers
     arrays: Named[Finite] = {}  # as weight, of each array
+    accuracy: Finite = 0.0  # of any epoch, or of the test rows
+    ties: bool = False  # units that begin equal part
 
     @property
     def measured(self) -> NoiseFloor:
