@@ -17,6 +17,8 @@ from frameworks.task import GENERATION
 
 from .planting import train
 
+pytestmark = pytest.mark.slow
+
 ASKED = 6  # digits to be sorted
 
 

@@ -20,6 +20,8 @@ from frameworks.task import CLASSIFICATION
 
 from .command import Answer, lockstep
 
+pytestmark = pytest.mark.slow
+
 RATES = ("0.1", "0.5", "1")
 OPTIONS = ("--with", "scratch,python", "--seeds", "2", "--epochs", "20", "--out", "run")
 SWEEP = ("run", "perceptron", "--set", f"learning_rate={','.join(RATES)}", *OPTIONS)

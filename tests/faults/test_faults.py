@@ -15,6 +15,8 @@ from .catalogue import CATALOGUE
 from .fault import side, sized
 from .publish import JUDGED
 
+pytestmark = pytest.mark.slow
+
 # In float32 these compute what the clean side does: a rounding to float32 is all that they add.
 ROUNDINGS = {
     "layer in float32",

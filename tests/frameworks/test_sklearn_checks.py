@@ -13,6 +13,8 @@ import frameworks
 
 from .cases import NAMES
 
+pytestmark = pytest.mark.slow
+
 DEVIATIONS = {
     "check_sample_weight_equivalence_on_dense_data": (
         "a batch's loss is divided by its number of rows, as in Keras, and not by the sum of the "

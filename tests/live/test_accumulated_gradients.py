@@ -9,6 +9,8 @@ from torch import nn
 from frameworks.pytorch.hooks import use_epsilon_hat
 from lockstep import Training, diverge
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(5)
 X, LABELS = RNG.normal(size=(40, 6)), RNG.integers(0, 3, 40)
 RATE = 0.125

@@ -10,6 +10,8 @@ from lockstep import diverge
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 IMAGES, ROWS, OTHERS = (RNG.normal(size=size) for size in [(16, 3, 8, 8), (16, 6), (16, 6)])
 y = RNG.integers(3, size=16)

@@ -11,6 +11,8 @@ from torch import nn
 
 from lockstep import Training, diverge
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(5)
 X, LABELS = RNG.normal(size=(64, 6)), RNG.integers(0, 3, 64)
 RATE, DECAY, LIMIT = 0.25, 0.015625, 0.0625

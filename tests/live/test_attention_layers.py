@@ -10,6 +10,8 @@ from torch import nn
 
 from lockstep import Training, diverge
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 Q, MEMORY, y = (RNG.normal(size=size) for size in [(16, 5, 4), (16, 6, 3), (16, 5, 2)])
 

@@ -9,6 +9,8 @@ from lockstep import diverge
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, MEMORY, y = RNG.normal(size=(16, 5, 8)), RNG.normal(size=(16, 4, 8)), RNG.integers(0, 3, 16)
 D = 8

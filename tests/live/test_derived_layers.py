@@ -12,6 +12,8 @@ from lockstep import Training, diverge
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(24, 6, 6, 3)), RNG.integers(4, size=24)
 KINDS = nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.Dropout, nn.BatchNorm1d, nn.Linear

@@ -11,6 +11,8 @@ from lockstep import Training, diverge, record
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 IMAGES, CODES = RNG.normal(size=(24, 6, 6, 3)), RNG.normal(size=(24, 5))
 LABELS = RNG.integers(3, size=24)

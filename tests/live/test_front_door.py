@@ -18,6 +18,8 @@ from scratch import SGD, CategoricalCrossEntropy, ClipValue, Dense, ReLU, Sequen
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(5)
 X, LABELS = RNG.normal(size=(40, 6)), RNG.integers(0, 3, 40)
 

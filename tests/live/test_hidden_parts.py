@@ -19,6 +19,8 @@ from lockstep import RequestError, Training, diverge
 from .hand_made import layer_trace, pair_of
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(16, 6)), RNG.normal(size=(16, 3))
 

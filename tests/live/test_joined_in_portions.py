@@ -8,6 +8,8 @@ from torch import nn
 
 from lockstep import Training, diverge
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(24, 6)), RNG.integers(0, 5, 24)
 JOINED = {

@@ -11,6 +11,8 @@ from frameworks.keras.live import KerasLive
 from frameworks.live.model import Rows
 from lockstep import RequestError, Training, diverge
 
+pytestmark = pytest.mark.slow
+
 L = keras.layers
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(8, 4, 4, 1)), RNG.normal(size=(8, 2))

@@ -11,6 +11,8 @@ from lockstep import Training, diverge
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(16, 6)), RNG.integers(0, 3, 16)
 SEQUENCES, IMAGES = RNG.normal(size=(16, 5, 6)), RNG.normal(size=(16, 2, 4, 4))

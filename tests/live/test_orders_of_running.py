@@ -12,6 +12,8 @@ from lockstep import Training, diverge, record
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(24, 6)), RNG.integers(3, size=24)
 IMAGES = RNG.normal(size=(24, 3, 8, 8))

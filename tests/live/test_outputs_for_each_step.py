@@ -12,6 +12,8 @@ from lockstep import Training, diverge
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 TOKENS = RNG.integers(1, 9, (24, 6))
 PADDED = np.where(np.arange(6) < RNG.integers(2, 7, 24)[:, None], TOKENS, 0)

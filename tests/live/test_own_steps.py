@@ -14,6 +14,8 @@ from lockstep import RequestError, diverge, record
 from . import modules
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(32, 6)), RNG.integers(0, 3, 32)
 

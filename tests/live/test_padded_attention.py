@@ -10,6 +10,8 @@ from lockstep import Training, diverge
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 TOKENS, y = RNG.integers(1, 9, size=(32, 6)), RNG.integers(3, size=32)
 TOKENS[np.arange(6) >= RNG.integers(2, 7, size=(32, 1))] = 0

@@ -10,6 +10,8 @@ from lockstep import diverge
 
 from .modules import Images, Sequences, images, sequences, training
 
+pytestmark = pytest.mark.slow
+
 
 def plain(module=Images, **options):
     torch.manual_seed(3)

@@ -16,6 +16,8 @@ from lockstep import diverge
 from .hand_made import layer_trace, pair_of
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 
 class Between(nn.Module):
     """Two dense layers with a function between them, and one after."""

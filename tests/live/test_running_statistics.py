@@ -12,6 +12,8 @@ from lockstep import Training, diverge
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 IMAGES, VOLUMES = RNG.normal(size=(24, 2, 4, 4)), RNG.normal(size=(24, 4, 4, 4, 2))
 y = RNG.integers(0, 3, 24)

@@ -11,6 +11,8 @@ from torch.optim.lr_scheduler import ExponentialLR, LambdaLR, SequentialLR, Step
 
 from lockstep import Training, diverge
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(64, 6)), RNG.integers(5, size=64)
 

@@ -13,6 +13,8 @@ from frameworks.errors import RequestError
 from frameworks.live.parts import Parts
 from lockstep import Training, diverge, record
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 D, HEADS, STEPS = 8, 2, 5
 X, y = RNG.normal(size=(16, STEPS, D)), RNG.normal(size=(16, STEPS, 3))

@@ -10,6 +10,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits as cross_entrop
 
 from lockstep import RequestError, Training, diverge
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(5)
 X, LABELS = RNG.normal(size=(40, 6)), RNG.integers(0, 3, 40)
 NOTHING = np.zeros((40, 1))

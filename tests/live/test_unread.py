@@ -17,6 +17,8 @@ from lockstep import Training, diverge, record
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 LENGTHS = RNG.integers(2, 7, 24)
 TOKENS, y = RNG.integers(2, 9, (24, 6)), RNG.integers(0, 3, 24)

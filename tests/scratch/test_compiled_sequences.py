@@ -49,6 +49,8 @@ from scratch.training import train_epoch
 
 from .test_compiler import ROWS, assert_compiled_as_plain, orders
 
+pytestmark = pytest.mark.slow
+
 T, D, K = 4, 6, 3
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 

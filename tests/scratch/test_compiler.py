@@ -65,6 +65,8 @@ from scratch.compiler import CannotFollow, CompiledEpochs, Parts, StackedEpochs,
 from scratch.compiler.tracing import Trace, TracedArray
 from scratch.training import train_epoch
 
+pytestmark = pytest.mark.slow
+
 ROWS, SIDE, K = 13, 5, 3
 
 IMAGE_LAYERS = {

@@ -21,6 +21,8 @@ from experiments.registry import EXPERIMENTS
 
 from ..stored_runs import correct_but, failed, store_run, training
 
+pytestmark = pytest.mark.slow
+
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch", "python", "keras-jax", "keras-torch"]
 COMMANDS = ["list", "run", "report", "compare", "bench", "certify", "diverge", "runs", "runs rm"]
 EPOCHS = range(1, 202)

@@ -27,7 +27,7 @@ from ..command import lockstep
 from ..planting import changed
 from ..stored_runs import as_record, failed, training
 
-pytestmark = pytest.mark.usefixtures("without_report")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_report")]
 
 OPTIONS = (
     "--native",

@@ -14,6 +14,8 @@ from frameworks.diverge.evidence import as_number
 from ...experiments.planting import changed
 from .pairs import sides
 
+pytestmark = pytest.mark.slow
+
 XOR = find_experiment("xor")
 
 

@@ -16,6 +16,8 @@ from frameworks.backends import BACKENDS
 
 from . import against_scratch
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 1e-12  # the design's limit in float64; 1e-15 is measured
 
 

@@ -15,6 +15,8 @@ from frameworks.backends import BACKENDS
 from . import figures as program
 from .figures import figures
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 1e-12  # the design's limit in float64; 1e-15 is measured
 TOLD = {"untouched", "kinds", "takes the stated rates", "takes a fitted model"}  # no numbers
 NAMES = {"keras-jax": ["mlp", "images"], "keras-torch": ["mlp", "cnn", "images"]}
