@@ -1,5 +1,6 @@
 """Errors for requests that cannot be carried out, and their printable messages."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -25,15 +26,27 @@ def printable(text: str) -> str:
 def first_line(error: BaseException) -> str:
     r"""Return the first line of what an error says, cut short; others' code may say anything.
 
+    Keras writes it in bold, below a heading that names the layer alone.
+
     >>> first_line(ValueError("no room\nhere")), len(first_line(ValueError("x" * 10**6)))
     ('no room', 503)
+    >>> first_line(ValueError("Exception encountered when calling A.\n\n\x1b[1mno room\x1b[0m"))
+    'no room'
     """
     try:
         text = str(getattr(error, "msg", error))  # a SyntaxError's: without its place
     except Exception:  # an error of others' may fail to print
         return "its message cannot be printed"
-    line = text[: _QUOTED + 1].partition("\n")[0]
+    lines = re.sub(r"\x1b\[[01]m", "", text[: 2 * _QUOTED]).split("\n")
+    said = (each for each in lines if each and not _is_heading(each))
+    line = next(said, lines[0])
     return line if len(line) <= _QUOTED else f"{line[:_QUOTED]}..."
+
+
+def _is_heading(line: str) -> bool:
+    """Return whether a line is one that Keras puts above the reason."""
+    begins = line.startswith("Exception encountered when calling ")
+    return begins or line.endswith("Error encountered:")
 
 
 class RequestError(Exception):

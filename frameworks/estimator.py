@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from frameworks.adapter import Adapter
 from frameworks.callbacks import Callback, EarlyStopping, PrintEpochs, called, watched
 from frameworks.default_network import DenseSpec
+from frameworks.errors import first_line
 from frameworks.fitted import HasCoefficients
 from frameworks.parameters import HasSpec
 from frameworks.program import Builder, Program, ProgramBuilder, name_of, other_outputs
@@ -301,7 +302,7 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
         try:
             outputs = adapter.outputs(row).shape[1:]
         except Exception as error:  # of the framework's own, or the user's
-            why = str(error).partition("\n")[0]
+            why = first_line(error)
             raise ValueError(
                 f"build: the network of {name_of(self.build)} has no outputs for a row of shape "
                 f"{self._row_shape}: {why}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.errors import RequestError
+from frameworks.errors import RequestError, first_line
 from frameworks.keras.live.stepping import Data, stepper_of_backend
 from frameworks.keras.loading import keras
 from frameworks.live.model import Rows
@@ -136,9 +136,5 @@ def _to_channels_first(x: np.ndarray, channels: int | None) -> np.ndarray:
 
 
 def reason(error: Exception) -> str:
-    """Return the first line that says what is wrong; Keras writes in bold, and a heading first."""
-    lines = [
-        line.removeprefix("\x1b[1m").removesuffix("\x1b[0m") for line in str(error).split("\n")
-    ]
-    said = [line for line in lines if line and not line.startswith("Exception encountered")]
-    return said[0] if said else type(error).__name__
+    """Return the line that says what is wrong, or what kind of error it is."""
+    return first_line(error) or type(error).__name__
