@@ -31,6 +31,9 @@ def train(
     loss = keras.losses.get(parts.loss)  # it may be a name, or a function, of rows
     first = network(data.X[: spec.batch_size], training=False)
     require_outputs(build, first, task.outputs_of_row(spec.outputs, data.X.shape[1:]))
+    for layer in network._flatten_layers():
+        if getattr(layer, "stateful", False):
+            layer.reset_state()  # it has seen rows just now
     initial_weights = network.get_weights()
     if threshold is not None:
         binary = keras.metrics.BinaryAccuracy(threshold=threshold)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from frameworks import CLASSIFICATION
-from frameworks.errors import RequestError
+from frameworks.errors import RequestError, first_line
 
 from .pages import BUILDERS, NAMES, SPEC, X, Y, build_keras, build_pytorch, build_scratch, train
 
@@ -198,6 +198,38 @@ def test_a_network_that_returns_several_outputs_is_refused(monkeypatch, name):
     said = r"^the network of build returns a (list|tuple), the targets need one array of outputs$"
     with pytest.raises(RequestError, match=said):
         train(name)
+
+
+def test_a_stateful_layer_of_keras_begins_with_zeros(monkeypatch):
+    import keras
+
+    def build(spec):
+        gru = keras.layers.GRU(1, stateful=True, name="remembers")
+        layers = keras.layers.Input(batch_shape=(3, 1)), keras.layers.Reshape((1, 1)), gru
+        return build_keras(spec)._replace(network=keras.Sequential(layers))
+
+    monkeypatch.setitem(BUILDERS, "keras", build)
+    trained, _ = train("keras", replace(SPEC, epochs=1))
+    parts = build(SPEC)
+    parts.network.set_weights(trained.initial_weights)
+    expected = float(keras.ops.mean(parts.loss(Y, parts.network(X))))
+    assert trained.history[0].loss == pytest.approx(expected, rel=1e-12)  # a sum's order
+
+
+def test_what_a_layer_of_keras_raises_is_said_in_its_own_words(monkeypatch):
+    import keras
+
+    class Fails(keras.layers.Layer):
+        def call(self, x):
+            raise ValueError("the widths 12 and 13 do not fit")
+
+    def build(spec):
+        return build_keras(spec)._replace(network=keras.Sequential([Fails()]))
+
+    monkeypatch.setitem(BUILDERS, "keras", build)
+    with pytest.raises(ValueError, match="the widths") as raised:
+        train("keras")
+    assert first_line(raised.value) == "the widths 12 and 13 do not fit"
 
 
 @pytest.mark.parametrize("loss", ["mse", "function of rows"])
