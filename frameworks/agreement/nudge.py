@@ -11,8 +11,9 @@ Equal numbers are nudged equally, since equal computations round equally: a tie 
 maximum that occurs twice in a pooling window), and identical units stay identical. Not always: a
 matrix product rounds its last columns otherwise where they fill no vector register. So some of the
 trainings, `breaking_ties`, nudge by the place in the last axis, too: units that begin equal part
-there, as they may in any implementation, and so do the outputs of classes. What is equal in one
-column, such as a channel's pixels, stays equal.
+there, as they may in any implementation, and so do the outputs of classes. They also nudge the
+parameters by which a layer computes. What is equal in one column, such as a channel's pixels, stays
+equal.
 
 Nudges repeat from step to step, too: where numbers hardly change any more, as at the end of a
 training on all rows at once, the errors repeat, and grow as the number of steps, not as its root.
@@ -30,7 +31,8 @@ for reliable scientific computation", Mathematics and Computers in Simulation 35
 and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from itertools import count
 from typing import NamedTuple
@@ -74,7 +76,7 @@ class Nudge:
     """
 
     def __init__(self, seed: int | Sequence[int], breaking_ties: bool = False) -> None:
-        self._breaking_ties = breaking_ties
+        self.breaking_ties = breaking_ties
         bits = np.random.SFC64(seed)
         self._key = int(bits.random_raw())
         self._generator = np.random.Generator(bits)
@@ -85,7 +87,7 @@ class Nudge:
         word, first, second, shift, drop = _HASHES[x.dtype]
         bits, eps = 8 * x.itemsize, np.finfo(x.dtype).eps
         h = x.view(word) ^ word(self._key >> (64 - bits))
-        if self._breaking_ties:
+        if self.breaking_ties:
             h ^= np.arange(x.shape[-1], dtype=word) * word(second)
         h *= word(first)
         h ^= h >> word(shift)
@@ -148,16 +150,35 @@ class NudgedLayer(Layer):
         Words of a vocabulary, passed on by a layer that rearranges them, would become other words.
         """
         self.rows = self.output.order(len(x))
-        a = self._in_order(self.layer.forward(x[self.rows], training))
+        with self._rounding_by_itself(self.output):
+            a = self._in_order(self.layer.forward(x[self.rows], training))
         return a if np.array_equal(a, np.rint(a)) else self.output(a)
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set the gradients of the parameters; return dx, nudged."""
-        return self.gradient(self._in_order(self.layer.backward(da[self.rows])))
+        with self._rounding_by_itself(self.gradient):
+            dx = self.layer.backward(da[self.rows])
+        return self.gradient(self._in_order(dx))
 
     def backward_params(self, da: np.ndarray) -> None:
         """Set the gradients of the parameters; the optimizer's wrapper nudges them."""
         self.layer.backward_params(da[self.rows])
+
+    @contextmanager
+    def _rounding_by_itself(self, nudge: Nudge) -> Iterator[None]:
+        """Nudge the parameters meanwhile, where ties break: each sum of products rounds by itself.
+
+        Where its terms cancel, as the gradients of a row do beside a constant kernel, that is far
+        more than the last place of the sum.
+        """
+        kept = [p.copy() for p in self.layer.params] if nudge.breaking_ties else []
+        for p in self.layer.params[: len(kept)]:
+            nudge(p.reshape(-1))
+        try:
+            yield
+        finally:
+            for p, own in zip(self.layer.params, kept, strict=False):
+                p[:] = own
 
     def _in_order(self, shuffled: np.ndarray) -> np.ndarray:
         """Return a copy of what the layer made of its rows, in the batch's own order."""

@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_iris
 
+from datasets import Classes
 from experiments import circle
 from frameworks import Parts, Spec
 from frameworks.diverge import walk
@@ -73,9 +75,9 @@ def test_that_of_the_keys_kernel_is_none():
 class Numbers(Spec):
     """Units that begin equal."""
 
-    inputs: int = 2
-    outputs: int = 1
-    epochs: int = 150
+    inputs: int = 4
+    outputs: int = 3
+    epochs: int = 120
     batch_size: int = 16
     hidden: int = 8
 
@@ -85,23 +87,33 @@ def constant(hidden):
     numbers = Numbers(hidden=hidden)
 
     def begin(spec, rng):
-        shapes = [(2, hidden), (hidden,), (hidden, 1), (1,)]
+        shapes = [(4, hidden), (hidden,), (hidden, 3), (3,)]
         return [np.full(shape, 0.1 if len(shape) == 2 else 0.0) for shape in shapes]
 
     def build_scratch(spec=numbers):
-        from scratch import Adam, BinaryCrossEntropy, Dense, ReLU, Sequential
+        from scratch import Adam, CategoricalCrossEntropy, Dense, ReLU, Sequential
 
-        network = Sequential(Dense(2, hidden), ReLU(), Dense(hidden, 1))
-        return Parts(network, BinaryCrossEntropy(), Adam.pytorch(0.01), begin)
+        network = Sequential(Dense(4, hidden), ReLU(), Dense(hidden, 3))
+        return Parts(network, CategoricalCrossEntropy(), Adam.pytorch(0.01), begin)
 
     def build_pytorch(spec=numbers):
         from torch import nn, optim
 
-        network = nn.Sequential(nn.Linear(2, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+        network = nn.Sequential(nn.Linear(4, hidden), nn.ReLU(), nn.Linear(hidden, 3))
         optimizer = optim.Adam(network.parameters(), lr=0.01)
-        return Parts(network, nn.BCEWithLogitsLoss(), optimizer, begin)
+        return Parts(network, nn.CrossEntropyLoss(), optimizer, begin)
 
-    return replace(circle.EXPERIMENT, spec=numbers, builders=(build_scratch, build_pytorch))
+    builders = build_scratch, build_pytorch
+    return replace(circle.EXPERIMENT, spec=numbers, builders=builders, load=irises)
+
+
+def irises(policy="auto", data_dir=None):
+    X, y = load_iris(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    rows = {"X_train": X, "y_train": y, "X_test": X.copy(), "y_test": y.copy()}
+    return replace(
+        circle.load(), **rows, feature_names=tuple("abcd"), targets=Classes(tuple("xyz"))
+    )
 
 
 @pytest.mark.slow
