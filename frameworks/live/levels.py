@@ -6,7 +6,6 @@ inputs -> forward -> loss -> gradient -> step -> trajectory -> result
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
-from typing import Any
 
 import numpy as np
 
@@ -44,7 +43,6 @@ LIMITS: Mapping[str, float] = {
     "trajectory": FLOAT64.loss,
     "result": FLOAT64.weight,  # and of all else that later steps are known by
 }
-_LAST = 8 * 2.0**-52  # a gradient below this share of the network's largest is no more, either
 _NOISE = 1e-11  # a gradient below this share of its layer's largest is rounding: its sum cancels
 
 
@@ -275,22 +273,14 @@ def _weights(
         if np.shape(x) != np.shape(y) and np.size(x) == np.size(y):
             y = np.reshape(y, np.shape(x))  # kernels that treat channels alone
         place = joined(pair.a.weights[each.a[0]].name, pair.b.weights[each.b[0]].name)
-        scale = 0.0 if added else _scale(pair, each, x, y)
+        scale = (
+            0.0
+            if added
+            else max(largest_beside(pair.a, each.a[0]), largest_beside(pair.b, each.b[0]))
+        )
         found = difference(f"{prefix}{place}{suffix}", x, y, None, scale)
         key = ("weight" if added else "gradient", position, 0)
         yield Compared(place, found, weights=each, key=key)
-
-
-def _scale(pair: Pair, weights: WeightPair, x: Any, y: Any) -> float:
-    """Return what two gradients are compared by: the largest of the weight's layer.
-
-    In float64, where both are rounding beside those of the whole network, as all of a layer's are
-    where the next one's kernel begins constant, these are it.
-    """
-    whole = min(largest(trace.gradients) for trace in (pair.a, pair.b))
-    if pair.a.dtype == pair.b.dtype == "float64" and largest([x, y]) <= _LAST * whole:
-        return whole
-    return max(largest_beside(pair.a, weights.a[0]), largest_beside(pair.b, weights.b[0]))
 
 
 def cancels(pair: Pair, weights: WeightPair, until: int | None = None) -> bool:
