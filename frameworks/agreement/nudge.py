@@ -87,7 +87,7 @@ class Nudge:
         word, first, second, shift, drop = _HASHES[x.dtype]
         bits, eps = 8 * x.itemsize, np.finfo(x.dtype).eps
         h = x.view(word) ^ word(self._key >> (64 - bits))
-        if self.breaking_ties:
+        if self.breaking_ties and x.dtype == np.float64:  # float32 has no fixed limit to exceed
             h ^= np.arange(x.shape[-1], dtype=word) * word(second)
         h *= word(first)
         h ^= h >> word(shift)
@@ -171,7 +171,7 @@ class NudgedLayer(Layer):
         Where its terms cancel, as the gradients of a row do beside a constant kernel, that is far
         more than the last place of the sum.
         """
-        kept = [p.copy() for p in self.layer.params] if nudge.breaking_ties else []
+        kept = [p.copy() for p in self.layer.params if nudge.breaking_ties and p.itemsize == 8]
         for p in self.layer.params[: len(kept)]:
             nudge(p.reshape(-1))
         try:

@@ -48,13 +48,13 @@ def changed(
     return rebuilt(experiment, name, make)
 
 
-def narrow_floor(trainings, dtype):
+def narrow_floor(trainings, dtype, breaking_ties=()):
     """Measure a noise floor, and let weights differ by a quarter of it.
 
     So wide, TensorFlow's less exact sigmoid is outside on xor with seed 12 by more than chance: it
     is as far away as the floor, and scratch with that sigmoid a tenth of it.
     """
-    floor = measure_floor(trainings, dtype)
+    floor = measure_floor(trainings, dtype, breaking_ties)
     return replace(floor, weight=floor.weight / 4)
 
 

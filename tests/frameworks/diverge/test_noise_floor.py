@@ -63,9 +63,11 @@ def test_what_exceeds_the_floor_is_held_against_more_nudged_trainings(monkeypatc
     """At first against trainings that by chance end alike."""
     measured = []
 
-    def lucky_at_first(trainings, dtype):
-        measured.append(len(trainings))
-        return measure_floor(trainings[:1] * 2 if len(measured) == 1 else trainings, dtype)
+    def lucky_at_first(trainings, dtype, breaking_ties=()):
+        measured.append(len(trainings) + len(breaking_ties))
+        if len(measured) == 1:
+            return measure_floor(trainings[:1] * 2, dtype)
+        return measure_floor(trainings, dtype, breaking_ties)
 
     monkeypatch.setattr("frameworks.diverge.floor.measure_floor", lucky_at_first)
     found = walk(*sides("xor", "scratch,pytorch", dtype="float32", epochs=500), floor=2)
