@@ -47,9 +47,7 @@ def test_where_ties_break_equal_numbers_part_by_their_place_in_the_last_axis():
     assert (moved == moved[0]).all()
     assert len(np.unique(moved)) > 2
     assert abs(np.corrcoef(moved[0, 1:], moved[0, :-1])[0, 1]) < 0.2  # six standard errors
-    assert (
-        np.abs(moved - x).max() <= 1.5 * EPSILON[np.float64]
-    )  # ε, and the rounding of the product
+    assert np.abs(moved - x).max() <= 1.5 * EPSILON[np.float64]  # ε and rounding
 
 
 def test_nudges_of_neighbours_and_of_two_keys_are_unrelated():
