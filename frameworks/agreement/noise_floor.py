@@ -33,7 +33,7 @@ __all__ = [
     "measure_floor",
 ]
 
-TRAININGS = 5  # nudged trainings, by default; those after the fifth break ties
+TRAININGS = 5  # nudged trainings, by default; in float64 those after the fifth break ties
 MOST_TRAININGS = 1_000  # whose pairs, half a million, are all measured
 FACTOR = 16  # one array's largest distance is more a matter of chance than that of all
 UNITS = 8  # two sides, each off by 3.6 in one function: TensorFlow's sigmoid, in float32
@@ -170,13 +170,15 @@ def measure_floor(
 ) -> NoiseFloor | None:
     """Measure the floor of nudged trainings of one experiment and seed; None for fewer than two.
 
-    No distance is below `UNITS` in the last place, of 2⁻²³ in float32 and 2⁻⁵² in float64. Where
-    those that break ties are far apart beside the others, units begin equal, and part.
+    No distance is below `UNITS` in the last place, of 2⁻²³ in float32 and 2⁻⁵² in float64. Units
+    begin equal, and part, where `breaking_ties` are far apart beside the others and an array of
+    theirs has fewer columns that are equal.
     """
     if breaking_ties:
         floor = measure_floor([*trainings, *breaking_ties], dtype)
         keeping = measure_floor(trainings, dtype)
-        ties = floor is not None and keeping is not None and floor.loss > FACTOR * keeping.loss
+        apart = floor is not None and keeping is not None and floor.loss > FACTOR * keeping.loss
+        ties = apart and _parts_columns(trainings[0], breaking_ties[0])
         return floor and replace(floor, ties=ties)
     distances = [measure(a, b) for a, b in combinations(trainings, 2)]
     if not distances:
@@ -198,3 +200,15 @@ def measure_floor(
         },
         accuracy=max((e for distance in distances for e in distance.accuracies), default=0.0),
     )
+
+
+def _parts_columns(keeping: Outcome, breaking: Outcome) -> bool:
+    """Return whether columns of an array that are equal in one training differ in the other."""
+    pairs = ((a, breaking.weights.get(name)) for name, a in keeping.weights.items())
+    arrays = ((a, b) for a, b in pairs if b is not None and a.ndim > 1 and a.shape == b.shape)
+    return any(_columns(a) < _columns(b) for a, b in arrays)
+
+
+def _columns(a: np.ndarray) -> int:
+    """Return how many different columns, along the last axis, an array has."""
+    return int(np.unique(a.reshape(-1, a.shape[-1]), axis=1).shape[1])

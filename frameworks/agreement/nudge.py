@@ -9,9 +9,9 @@ differently.
 
 Equal numbers are nudged equally, since equal computations round equally: a tie stays a tie (a
 maximum that occurs twice in a pooling window), and identical units stay identical. Not always: a
-matrix product rounds its last columns otherwise where they fill no vector register. So some of the
-trainings, `breaking_ties`, nudge by the place in the last axis, too: units that begin equal part
-there, as they may in any implementation, and so do the outputs of classes. They also nudge the
+matrix product rounds its last columns otherwise where they fill no vector register. So in float64
+some trainings, `breaking_ties`, nudge by the place in the last axis, too: units that begin equal
+part there, as they may in any implementation, and so do the outputs of classes. They also nudge the
 parameters by which a layer computes. What is equal in one column, such as a channel's pixels, stays
 equal.
 
@@ -84,10 +84,12 @@ class Nudge:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Nudge an array, and return it."""
+        if not x.ndim:  # its bits would be a scalar, whose products overflow
+            return self(x.reshape(1)).reshape(())
         word, first, second, shift, drop = _HASHES[x.dtype]
         bits, eps = 8 * x.itemsize, np.finfo(x.dtype).eps
         h = x.view(word) ^ word(self._key >> (64 - bits))
-        if self.breaking_ties and x.dtype == np.float64:  # float32 has no fixed limit to exceed
+        if self.breaks_ties(x):
             h ^= np.arange(x.shape[-1], dtype=word) * word(second)
         h *= word(first)
         h ^= h >> word(shift)
@@ -99,6 +101,10 @@ class Nudge:
         u *= x
         x += u  # x *= 1 + u would be biased: 1 + u is rounded more finely below 1 than above
         return x
+
+    def breaks_ties(self, x: np.ndarray) -> bool:
+        """Return whether equal numbers of an array part: in float64 alone."""
+        return self.breaking_ties and x.dtype == np.float64
 
     def order(self, rows: int) -> np.ndarray:
         """Return the order in which that many rows are added up: always the same one."""
@@ -171,14 +177,14 @@ class NudgedLayer(Layer):
         Where its terms cancel, as the gradients of a row do beside a constant kernel, that is far
         more than the last place of the sum.
         """
-        kept = [p.copy() for p in self.layer.params if nudge.breaking_ties and p.itemsize == 8]
-        for p in self.layer.params[: len(kept)]:
+        kept = [(p, p.copy()) for p in self.layer.params if nudge.breaks_ties(p)]
+        for p, _ in kept:
             nudge(p.reshape(-1))
         try:
             yield
         finally:
-            for p, own in zip(self.layer.params, kept, strict=False):
-                p[:] = own
+            for p, own in kept:
+                p[...] = own
 
     def _in_order(self, shuffled: np.ndarray) -> np.ndarray:
         """Return a copy of what the layer made of its rows, in the batch's own order."""

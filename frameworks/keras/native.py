@@ -32,7 +32,7 @@ def train(
     first = network(data.X[: spec.batch_size], training=False)
     require_outputs(build, first, task.outputs_of_row(spec.outputs, data.X.shape[1:]))
     for layer in network._flatten_layers():
-        if getattr(layer, "stateful", False):
+        if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
             layer.reset_state()  # it has seen rows just now
     initial_weights = network.get_weights()
     if threshold is not None:

@@ -90,6 +90,19 @@ def test_outputs_have_a_floor_of_their_own():
     assert judge(one, other, "float64", floor).reason.startswith("the outputs differ by 6.2e-02")
 
 
+def columns(loss, *values):
+    return Outcome([loss], {"kernel": np.array([values, values])}, loss, np.zeros(9, int))
+
+
+@pytest.mark.parametrize(("values", "ties"), [((1.0, 2.0), True), ((1.0, 1.0), False)])
+def test_units_that_begin_equal_are_named_only_where_columns_part(values, ties):
+    """A training may be far from others for another reason, such as a unit that is sampled."""
+    keeping = [columns(1.0, 1.0, 1.0)] * 2
+    floor = measure_floor(keeping, "float64", [columns(1.5, *values)])
+    assert floor.loss == pytest.approx(1 / 3)
+    assert (floor.ties, floor.limits.loss) == (ties, (16 if ties else 1) * floor.loss)
+
+
 def counted(*accuracies):
     return replace(ended(bias=1.0), accuracies=accuracies)
 

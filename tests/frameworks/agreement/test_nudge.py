@@ -50,6 +50,28 @@ def test_where_ties_break_equal_numbers_part_by_their_place_in_the_last_axis():
     assert np.abs(moved - x).max() <= 1.5 * EPSILON[np.float64]  # ε and rounding
 
 
+@pytest.mark.parametrize("breaking_ties", [False, True])
+def test_an_array_without_axes_is_nudged_in_place(breaking_ties):
+    """So a layer of the page's own may return it, in a program."""
+    x = np.array(1.0)
+    assert float(Nudge(0, breaking_ties)(x)) == float(x) != 1.0
+
+
+def test_where_ties_break_a_layer_computes_with_nudged_parameters_and_keeps_its_own():
+    """Products of equal units with a gradient that sums to 0: each leaves its own rounding."""
+    layer = Dense(4, 3)
+    layer.W[:] = 0.1
+    Sequential(layer)
+    places = (Nudge(seed, breaking_ties=True) for seed in (0, 1))
+    nudged_layer, x = NudgedLayer(layer, *places), np.ones((2, 4))
+    z = nudged_layer.forward(x)
+    assert z == pytest.approx(np.full((2, 3), 0.4), rel=1e-14)  # a few units in the last place
+    dx = nudged_layer.backward(np.array([[1.0, -0.5, -0.5]] * 2))
+    assert len(np.unique(dx[0])) > 1
+    assert 0 < np.abs(dx).max() < 1e-15
+    assert (layer.W == 0.1).all()
+
+
 def test_nudges_of_neighbours_and_of_two_keys_are_unrelated():
     x = np.linspace(1, 2, 100_000, endpoint=False)
     first, second = (Nudge(seed)(x.copy()) - x for seed in (0, 1))
