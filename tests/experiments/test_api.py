@@ -22,6 +22,8 @@ from experiments.harness.request import Request
 from .command import environment
 from .stored_runs import correct_but, failed, store_run, training
 
+pytestmark = pytest.mark.slow
+
 KEY = "xor-float64-seed0-scratch"
 
 

@@ -20,6 +20,8 @@ from experiments.harness.cli.app import main
 from .command import environment
 from .stored_runs import correct_but, store_run, training
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 GLOBS = ("README.md", "CONTRIBUTING.md", "docs/*.md", "scratch/**/*.md", "examples/**/*.md")
 TRACES = ROOT / "tests" / "live" / "stored"

@@ -18,6 +18,8 @@ from frameworks.backends import BACKENDS
 
 from .command import environment
 
+pytestmark = pytest.mark.slow
+
 BUILDERS = ["build_scratch", "build_keras", "build_pytorch"]
 NEURONS = {"perceptron", "circle"}  # what pure Python trains too
 WEIGHTS = {  # counted by hand

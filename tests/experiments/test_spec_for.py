@@ -9,6 +9,8 @@ from experiments.registry import EXPERIMENTS, find_experiment
 
 from .test_adding_a_page import page_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def page(tmp_path):

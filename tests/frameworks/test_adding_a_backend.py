@@ -15,6 +15,8 @@ import pytest
 
 import frameworks
 
+pytestmark = pytest.mark.slow
+
 BACKEND = '''
 """A toy."""
 

@@ -28,6 +28,8 @@ from frameworks.scratch.adapter import ScratchAdapter
 from .cases import NAMES, SMALL, table
 from .world import state_of_the_world
 
+pytestmark = pytest.mark.slow
+
 X, Y = table(d=2)
 ABSL = logging.getLogger("absl")
 

@@ -7,6 +7,8 @@ import pytest
 
 import frameworks
 
+pytestmark = pytest.mark.slow
+
 LOADED = "print(sorted({'torch', 'tensorflow', 'keras'} & set(sys.modules)))"
 
 

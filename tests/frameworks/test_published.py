@@ -8,6 +8,8 @@ from experiments import circle, perceptron
 
 from .cases import NAMES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=[*NAMES, "PythonClassifier"])
 def published_name(request):

@@ -10,6 +10,8 @@ import torch
 from .cases import table
 from .world import state_of_the_world
 
+pytestmark = pytest.mark.slow
+
 
 def trained(classifier, data=None):
     X, y = data or table(3)

@@ -27,6 +27,8 @@ from .regularized import (
     pytorch_optimizer,
 )
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {
     "dropout": {},
     "batch normalization": {"rate": None, "norm": True},

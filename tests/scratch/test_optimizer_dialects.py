@@ -32,6 +32,8 @@ from scratch import (
 
 from .closeness import assert_close
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 1e-12  # the suite's limit for float64; measured: below 1e-14
 
 

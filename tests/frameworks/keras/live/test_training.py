@@ -18,6 +18,8 @@ from tests.frameworks.world import state_of_the_world
 
 from .models import MODELS, drawn, rows_for, trained
 
+pytestmark = pytest.mark.slow
+
 ROUNDING = 1e-14  # relative: the same float64 sums, compiled by TensorFlow and not
 X = np.random.default_rng(0).normal(size=(8, 4))
 Y = np.random.default_rng(1).normal(size=(8, 2))
