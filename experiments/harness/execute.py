@@ -141,7 +141,8 @@ def _how_many(floor: int, entry: AgreementEntry) -> int:
         return for_doubts(floor) if measured else 0
     if measured is None or not floor:
         return floor
-    return for_doubts(floor) if measured.amplifies else and_one_breaking_ties(floor)
+    chaotic = measured.amplifies or measured.miscounts
+    return for_doubts(floor) if chaotic else and_one_breaking_ties(floor)
 
 
 def _is_there(store: Store, head: Head) -> bool:

@@ -11,7 +11,7 @@ from frameworks.agreement.limits import Limits
 
 __all__ = [
     *("Distance", "Outcome", "measure", "miscounted", "relative_error", "repeats", "too_far"),
-    "within",
+    *("distinct", "within"),
 ]
 
 _COUNTED = 1e-9  # far below 1/n for any n, and far above the rounding of a quotient
@@ -108,6 +108,16 @@ def measure(a: Outcome, b: Outcome) -> Distance:
             for name in {**a.phases, **b.phases}
         },
     )
+
+
+def distinct(a: np.ndarray, axis: int) -> int:
+    """Return how many different columns an array has, or rows, if the axis is -2.
+
+    >>> distinct(np.array([[1.0, 1.0], [2.0, 2.0]]), axis=-1)
+    1
+    """
+    along = np.moveaxis(a, axis, 0).reshape(a.shape[axis], -1)
+    return len(np.unique(along, axis=0))
 
 
 def repeats(a: Outcome, b: Outcome) -> bool:

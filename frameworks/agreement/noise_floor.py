@@ -18,7 +18,7 @@ from numbers import Integral
 
 import numpy as np
 
-from frameworks.agreement.distances import Outcome, measure
+from frameworks.agreement.distances import Outcome, distinct, measure
 from frameworks.agreement.limits import FLOAT64, Limits
 from frameworks.errors import RequestError
 
@@ -91,9 +91,13 @@ class NoiseFloor:
 
     @property
     def amplifies(self) -> bool:
-        """Whether rounding alone exceeds the fixed limits of float64, or makes other rows right."""
-        judges = self.finite and self.repeats
-        return judges and (self.at_least(FLOAT64) != FLOAT64 or self.accuracy > 0)
+        """Whether rounding alone exceeds the fixed limits of float64."""
+        return self.at_least(FLOAT64) != FLOAT64
+
+    @property
+    def miscounts(self) -> bool:
+        """Whether rounding alone makes other rows right."""
+        return self.finite and self.repeats and self.accuracy > 0
 
     @property
     def limits(self) -> Limits:
@@ -206,9 +210,4 @@ def _parts_columns(keeping: Outcome, breaking: Outcome) -> bool:
     """Return whether columns of an array that are equal in one training differ in the other."""
     pairs = ((a, breaking.weights.get(name)) for name, a in keeping.weights.items())
     arrays = ((a, b) for a, b in pairs if b is not None and a.ndim > 1 and a.shape == b.shape)
-    return any(_columns(a) < _columns(b) for a, b in arrays)
-
-
-def _columns(a: np.ndarray) -> int:
-    """Return how many different columns, along the last axis, an array has."""
-    return int(np.unique(a.reshape(-1, a.shape[-1]), axis=1).shape[1])
+    return any(distinct(a, -1) < distinct(b, -1) for a, b in arrays)

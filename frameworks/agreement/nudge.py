@@ -11,9 +11,9 @@ Equal numbers are nudged equally, since equal computations round equally: a tie 
 maximum that occurs twice in a pooling window), and identical units stay identical. Not always: a
 matrix product rounds its last columns otherwise where they fill no vector register. So in float64
 some trainings, `breaking_ties`, nudge by the place in the last axis, too: units that begin equal
-part there, as they may in any implementation, and so do the outputs of classes. They also nudge the
-parameters by which a layer computes. What is equal in one column, such as a channel's pixels, stays
-equal.
+part there, as they may in any implementation, and so do the outputs of classes. Where units begin
+equal, they also nudge the parameters by which the layer computes. What is equal in one column, such
+as a channel's pixels, stays equal.
 
 Nudges repeat from step to step, too: where numbers hardly change any more, as at the end of a
 training on all rows at once, the errors repeat, and grow as the number of steps, not as its root.
@@ -39,6 +39,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from frameworks.agreement.distances import distinct
 from frameworks.agreement.nudged_programs import nudged_in_place
 from frameworks.program import Parts, Program, ProgramBuilder
 from frameworks.spec import Spec
@@ -142,6 +143,7 @@ class NudgedLayer(Layer):
 
     def __init__(self, layer: Layer, output: Nudge, gradient: Nudge) -> None:
         self.layer, self.output, self.gradient = layer, output, gradient
+        self._tied: bool | None = None  # whether its units begin equal; None until it is trained
         super().__init__(layer.params)
 
     def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
@@ -156,6 +158,8 @@ class NudgedLayer(Layer):
         Words of a vocabulary, passed on by a layer that rearranges them, would become other words.
         """
         self.rows = self.output.order(len(x))
+        if training and self._tied is None:
+            self._tied = any(map(_has_equal_units, self.layer.params))
         with self._rounding_by_itself(self.output):
             a = self._in_order(self.layer.forward(x[self.rows], training))
         return a if np.array_equal(a, np.rint(a)) else self.output(a)
@@ -172,12 +176,13 @@ class NudgedLayer(Layer):
 
     @contextmanager
     def _rounding_by_itself(self, nudge: Nudge) -> Iterator[None]:
-        """Nudge the parameters meanwhile, where ties break: each sum of products rounds by itself.
+        """Nudge tied parameters meanwhile, where ties break: each sum of products rounds by itself.
 
         Where its terms cancel, as the gradients of a row do beside a constant kernel, that is far
         more than the last place of the sum.
         """
-        kept = [(p, p.copy()) for p in self.layer.params if nudge.breaks_ties(p)]
+        tied = self.layer.params if self._tied else ()
+        kept = [(p, p.copy()) for p in tied if nudge.breaks_ties(p)]
         for p, _ in kept:
             nudge(p.reshape(-1))
         try:
@@ -191,6 +196,11 @@ class NudgedLayer(Layer):
         values = np.empty_like(shuffled)
         values[self.rows] = shuffled
         return values
+
+
+def _has_equal_units(p: np.ndarray) -> bool:
+    """Return whether two columns of a kernel, or two rows, are equal."""
+    return p.ndim > 1 and any(distinct(p, axis) < p.shape[axis] for axis in (-1, -2))
 
 
 class NudgedLoss(Loss):

@@ -57,11 +57,11 @@ def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judge
 def _beyond_rounding(distance: Distance, floor: NoiseFloor) -> Judgement:
     """Judge a distance that exceeds the fixed limits by the noise floor of float64."""
     wider = floor.at_least(FLOAT64)
-    if not too_far(distance, FLOAT64) and floor.amplifies:
+    if not too_far(distance, FLOAT64) and floor.miscounts:
         if reason := miscounted(distance, floor.accuracy):
             return _judged(distance, FLOAT64, floor, reason)
         return Judgement(distance, "agree", FLOAT64, floor, _on_a_boundary(distance, floor))
-    if wider == FLOAT64:
+    if wider == FLOAT64 or not too_far(distance, FLOAT64):
         reason = too_far(distance, FLOAT64) or miscounted(distance)
         reason += "" if floor.repeats else f"; {NOT_REPEATED}"
         return _judged(distance, FLOAT64, floor, reason)

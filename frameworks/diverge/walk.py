@@ -235,22 +235,27 @@ def _beyond_fixed_limits(
     epoch, so the nudged trainings first run only that far: often that settles the question.
     """
     floor, steps = None, done.steps
+
+    def explains(floor: Floor) -> bool:
+        counted = trained.results is not None and floor.noise.miscounts
+        return counted or floor.noise.amplifies
+
     if not np.isfinite([each.error for each in (*trained.epochs, *trained.found)]).all():
         return None  # no rounding explains what is not finite
     if trained.results is None:
         until = trained.reached.epoch * per_epoch
         floor = floor_of(done.a, count, min(until, steps or until), report)
-    if floor is None or floor.noise.amplifies or FACTOR * floor.noise.loss > FLOAT64.loss:
+    if floor is None or explains(floor) or FACTOR * floor.noise.loss > FLOAT64.loss:
         floor = floor_of(done.a, count, steps, report)
     if floor is None:
         why = "was requested" if count < 2 else "can be measured without a build_scratch"
         done.notes.append(f"no noise floor {why}: this may be a fault or amplified rounding")
         return None
     floor = _judging(done, floor)
-    if floor is not None and not floor.noise.amplifies:
+    if floor is not None and not explains(floor):
         count = and_one_breaking_ties(count)
         floor = _judging(done, floor_of(done.a, count, floor.steps, report, floor.outcomes))
-    if floor is not None and not floor.noise.amplifies:
+    if floor is not None and not explains(floor):
         done.notes.append(
             f"this is not rounding: {count} trainings of scratch, nudged in the last place, "
             "stay within the limits"

@@ -64,12 +64,29 @@ def test_where_ties_break_a_layer_computes_with_nudged_parameters_and_keeps_its_
     Sequential(layer)
     places = (Nudge(seed, breaking_ties=True) for seed in (0, 1))
     nudged_layer, x = NudgedLayer(layer, *places), np.ones((2, 4))
-    z = nudged_layer.forward(x)
+    z = nudged_layer.forward(x, training=True)
     assert z == pytest.approx(np.full((2, 3), 0.4), rel=1e-14)  # a few units in the last place
     dx = nudged_layer.backward(np.array([[1.0, -0.5, -0.5]] * 2))
     assert len(np.unique(dx[0])) > 1
     assert 0 < np.abs(dx).max() < 1e-15
     assert (layer.W == 0.1).all()
+
+
+def test_where_units_begin_different_a_layer_computes_with_its_own_parameters():
+    seen = []
+
+    class Noting(Dense):
+        def forward(self, x, training=False):
+            seen.append(self.W.copy())
+            return super().forward(x, training)
+
+    layer = Noting(4, 3)
+    Sequential(layer)
+    layer.W[:] = kernel = np.arange(1.0, 13.0).reshape(4, 3)
+    places = (Nudge(seed, breaking_ties=True) for seed in (0, 1))
+    NudgedLayer(layer, *places).forward(np.ones((2, 4)), training=True)
+    assert len(seen) == 1
+    assert (seen[0] == kernel).all()
 
 
 def test_nudges_of_neighbours_and_of_two_keys_are_unrelated():
