@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from frameworks.keras.live.layers import of_keras
 from frameworks.keras.loading import keras
 from frameworks.native import Report, Trained, require_outputs
@@ -51,10 +53,18 @@ def train(
         initial_weights,
         network.get_weights(),
         threshold,
-        outputs=lambda X: network.predict(X, verbose=0),
+        outputs=lambda X: _outputs(network, X, spec.batch_size),
         loss=lambda outputs, targets: float(keras.ops.mean(loss(targets, outputs))),
         own_optimizer=is_own(parts.optimizer),
     )
+
+
+def _outputs(network: Any, X: np.ndarray, batch_size: int) -> np.ndarray:
+    """Return the outputs for X; a network of a fixed batch size is given some rows twice."""
+    inputs = getattr(network, "inputs", None)  # a subclass of Model has none
+    more = -len(X) % batch_size if inputs and inputs[0].shape[0] else 0
+    filled = X[np.arange(len(X) + more) % len(X)]
+    return network.predict(filled, batch_size, verbose=0)[: len(X)]
 
 
 def with_defaults(optimizer: Any) -> Any:

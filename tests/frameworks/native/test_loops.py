@@ -216,6 +216,26 @@ def test_a_stateful_layer_of_keras_begins_with_zeros(monkeypatch):
     assert trained.history[0].loss == pytest.approx(expected, rel=1e-12)  # a sum's order
 
 
+def test_a_keras_network_of_a_fixed_batch_size_is_tested_on_any_number_of_rows(monkeypatch):
+    import keras
+
+    rnn = keras.layers.SimpleRNN(1, stateful=True)
+
+    def build(spec):
+        layers = keras.layers.Input(batch_shape=(3, 1)), keras.layers.Reshape((1, 1)), rnn
+        return build_keras(spec)._replace(network=keras.Sequential(layers))
+
+    monkeypatch.setitem(BUILDERS, "keras", build)
+    trained, _ = train("keras")
+    w, u, b = (float(a.item()) for a in trained.weights)
+    h = rnn.states[0].numpy()
+    rows = np.arange(5.0)[:, None]
+    first = np.tanh(w * rows[:3] + u * h + b)
+    then = np.tanh(w * rows[3:] + u * first[:2] + b)
+    expected = np.concatenate([first, then])
+    assert trained.outputs(rows) == pytest.approx(expected, rel=1e-12)
+
+
 def test_what_a_layer_of_keras_raises_is_said_in_its_own_words(monkeypatch):
     import keras
 
