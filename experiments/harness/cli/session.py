@@ -1,7 +1,7 @@
 """What `lockstep run` and `lockstep report` do, from the request to the exit code."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from datasets import Policy
+from experiments.harness.cell import Cell
 from experiments.harness.cli.data_lines import data_lines
 from experiments.harness.cli.native_tables import show_native
 from experiments.harness.cli.tables import in_a_sentence, show_experiment, show_summary, show_sweep
@@ -18,7 +19,7 @@ from experiments.harness.interruption import interruptible, time_limit
 from experiments.harness.outcomes import Outcome
 from experiments.harness.outcomes.announcing import Announcer
 from experiments.harness.plan import Plan, plan
-from experiments.harness.records.models import Results
+from experiments.harness.records.models import Head, Results
 from experiments.harness.records.native import check_margin
 from experiments.harness.records.results import build_results, judged, verdict_on
 from experiments.harness.records.runs import locate
@@ -66,7 +67,8 @@ def _run(request: Request, manner: Manner) -> tuple[Results, str, Store]:
         check_margin(margin, (experiment.task for experiment in planned.experiments))
         with planned.store.at_work(make=True):
             missing = planned.missing()
-            kept = len(planned.heads) - len(missing)
+            asked_for = _asked_for(planned.heads)
+            kept = asked_for - _asked_for(missing)
             if kept:
                 line = f"{_kept(planned, kept)} in {planned.folder}"
                 console.print(Text(line))
@@ -84,13 +86,18 @@ def _run(request: Request, manner: Manner) -> tuple[Results, str, Store]:
                     _show(results, console)
             console.print()
             results = rebuild(planned.store, request.data_dir, known)
-    counts = f"{len(missing)} trained, {kept} kept" if quiet else ""
+    counts = f"{asked_for - kept} trained, {kept} kept" if quiet else ""
     return results, counts, planned.store
+
+
+def _asked_for(heads: Mapping[Cell, Head]) -> int:
+    """Count the trainings but those that judge others."""
+    return sum(not head.is_judge for head in heads.values())
 
 
 def _kept(planned: Plan, kept: int) -> str:
     """Say how many trainings are there already: "2 of 3 trainings are"."""
-    count = len(planned.heads)
+    count = _asked_for(planned.heads)
     return f"{kept:,} of {counted(count, 'training')} {'is' if count == 1 else 'are'}"
 
 
@@ -112,7 +119,7 @@ def _told_what_is_kept(planned: Plan) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        kept = len(planned.heads) - len(planned.missing())
+        kept = _asked_for(planned.heads) - _asked_for(planned.missing())
         line = f"\n{_kept(planned, kept)} kept in {planned.folder}"
         print(line, end="", file=sys.stderr)
         raise

@@ -263,16 +263,23 @@ def test_no_name_in_a_record_is_a_line_of_its_own_in_a_log(call, tmp_path, witho
     assert not [line for line in shown.splitlines() if line.lstrip().startswith("::")]
 
 
-def test_run_quietly_shows_the_sum_and_nothing_else(call, tmp_path):
-    options = ("--with", "scratch", "--epochs", "2", "--out", tmp_path / "run")
+@pytest.mark.parametrize(
+    ("trained", "dtype", "said"),
+    [("scratch", "float64", "1 of 1 training finished; "),
+     ("scratch,pytorch", "float32", "2 of 2 trainings finished; ")],  # beside which others judge
+)  # fmt: skip
+def test_run_quietly_shows_the_sum_and_nothing_else(call, tmp_path, trained, dtype, said):
+    options = ("--with", trained, "--dtype", dtype, "--epochs", "2", "--out", tmp_path / "run")
     answer = call("run", "xor", *options, "--quiet")
     first, second = answer.out.splitlines()
+    count = said[0]
     assert (answer.code, answer.err) == (0, "")
-    assert first == "1 of 1 training finished; 1 trained, 0 kept."
+    assert first.startswith(said)
+    assert first.split("; ")[1].rstrip(".") == f"{count} trained, 0 kept"
     assert second.startswith("report: ")
     assert second.endswith("report.html; beside it results.json, results.csv, trainings.csv")
     again = call("run", "xor", *options, "--quiet")
-    assert again.out.splitlines()[0] == "1 of 1 training finished; 0 trained, 1 kept."
+    assert f"{said}0 trained, {count} kept" in again.out.splitlines()[0]
 
 
 def test_what_is_asked_for_and_cannot_be_done_is_said(call, tmp_path):
