@@ -36,6 +36,7 @@ __all__ = [
 TRAININGS = 5  # nudged trainings, by default; in float64 those after the fifth break ties
 MOST_TRAININGS = 1_000  # whose pairs, half a million, are all measured
 FACTOR = 16  # one array's largest distance is more a matter of chance than that of all
+_FARTHEST = 2.0  # relative: two arrays that differ in their signs alone
 UNITS = 8  # two sides, each off by 3.6 in one function: TensorFlow's sigmoid, in float32
 
 
@@ -103,17 +104,19 @@ class NoiseFloor:
     def limits(self) -> Limits:
         """The limits for two implementations; outputs, which follow from weights, have theirs.
 
-        Where ties break, one may be ahead of all nudged trainings, by `FACTOR`.
+        Where ties break, one may be ahead of all nudged trainings, by `FACTOR`. An array of which
+        rounding leaves not even the signs, such as the bias of attention's keys, has none.
         """
         ahead = FACTOR if self.ties else 1
+        weight = self.weight if self.weight < 1 else _FARTHEST
         own = {name: FACTOR * each for name, each in self.arrays.items()}
         return Limits(
             ahead * self.loss,
-            ahead * self.weight,
+            ahead * weight,
             ahead * self.test_loss,
             self.predictions,
             ahead * self._outputs,
-            {name: ahead * each for name, each in own.items() if each < self.weight},
+            {name: ahead * each for name, each in own.items() if each < weight},
         )
 
     def of_epochs(self, fixed: Limits) -> list[float]:

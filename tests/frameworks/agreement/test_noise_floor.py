@@ -84,6 +84,15 @@ def test_an_array_that_rounding_alone_moves_excuses_no_other(dtype):
     assert verdicts["kernel"].reason.startswith("kernel differs by 6.2e-02, limit ")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_array_of_which_rounding_leaves_no_sign_is_not_judged(dtype):
+    floor = measure_floor([ended(keys=x, other=1.0) for x in (1e-10, -4e-11, 3e-11)], dtype)
+    opposite = ended(keys=-1e-10, other=1.0)
+    assert judge(ended(keys=1e-10, other=1.0), opposite, dtype, floor).verdict == "agree"
+    for slip in (ended(keys=1e-10, other=1.01), ended(keys=np.nan, other=1.0), ended(other=1.0)):
+        assert judge(ended(keys=1e-10, other=1.0), slip, dtype, floor).verdict == "differ"
+
+
 def test_outputs_have_a_floor_of_their_own():
     floor = measure_floor([ended(bias=1.0), ended(bias=0.25)], "float64")
     one, other = ended(bias=1.0), replace(ended(bias=1.0), outputs=np.full((9, 1), 0.9375))
