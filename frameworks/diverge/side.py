@@ -22,6 +22,8 @@ __all__ = [
     *("take_step", "train"),
 ]
 
+_MOST_STEPS = 1_000_000  # of a training, whose batches are all drawn before the first
+
 
 @dataclass(frozen=True)
 class Split:
@@ -84,6 +86,12 @@ class Side:
     def open(self) -> tuple[Any, Opened]:
         """Set a training up, from its beginning: the estimator, and what it would train on."""
         backend, estimator, (X, y) = BACKENDS[self.implementation], self.make(), self.rows
+        steps = estimator.epochs * -(-len(X) // self.batch_size)
+        if steps > _MOST_STEPS:
+            raise RequestError(
+                f"{self.blueprint.name} would take {steps:,} steps in {estimator.epochs:,} epochs, "
+                f"and diverge compares at most {_MOST_STEPS:,}; give fewer --epochs"
+            )
         options: Any = {"classes": self.data.classes, "initial_weights": self.initial_weights}
         try:
             opened = open_training(estimator, X, y, **options)

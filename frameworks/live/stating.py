@@ -14,7 +14,7 @@ from scratch.layers.windows import same_padding
 
 __all__ = [
     *("STATED_RATES", "Entry", "described", "facts", "given", "number", "of_window"),
-    *("plain_attributes", "window"),
+    *("own_kind", "plain_attributes", "window"),
 ]
 
 STATED_RATES = 50  # of a schedule: the first ones, as the framework itself computes them
@@ -32,6 +32,16 @@ def facts(kind: str, entries: Mapping[str, Entry]) -> Facts:
         {name: value for name, (value, _) in entries.items()},
         {name: words for name, (_, words) in entries.items()},
     )
+
+
+def own_kind(cls: type) -> str:
+    """Return the kind of a class of one's own, by its name; a stock kind has no capitals.
+
+    >>> own_kind(type("Descent", (), {})), own_kind(type("sgd", (), {}))
+    ('Descent', 'Sgd')
+    """
+    name = cls.__name__
+    return name.title() if name == name.lower() else name
 
 
 def given(thing: Any, **names: str) -> dict[str, Entry]:

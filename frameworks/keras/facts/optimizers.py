@@ -9,7 +9,7 @@ from typing import Any
 
 from frameworks.keras.facts.rounding import held, rounded, words
 from frameworks.keras.facts.schedules import schedule_of
-from frameworks.live.stating import Entry, facts, given, number
+from frameworks.live.stating import Entry, facts, given, number, own_kind
 from frameworks.recordings.trace import Facts
 
 __all__ = ["optimizer_facts"]
@@ -40,7 +40,7 @@ def _kind(optimizer: Any) -> str:
     """Return the kind whose step the optimizer takes; a user's own step has a name of its own."""
     owner = next(cls for cls in type(optimizer).__mro__ if "update_step" in vars(cls))
     own_step = not owner.__module__.startswith("keras.")
-    return type(optimizer).__name__ if own_step else _stock(optimizer)
+    return own_kind(type(optimizer)) if own_step else _stock(optimizer)
 
 
 def _stock(optimizer: Any) -> str:

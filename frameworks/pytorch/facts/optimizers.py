@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from frameworks.live.stating import Entry, facts, given, number
+from frameworks.live.stating import Entry, facts, given, number, own_kind
 from frameworks.recordings.trace import Facts
 
 __all__ = ["optimizer_facts"]
@@ -47,7 +47,7 @@ def _kind(optimizer: Optimizer) -> str:
     bases = type(optimizer).__mro__
     owner = next((cls for cls in bases if "step" in vars(cls)), type(optimizer))
     own_step = not owner.__module__.startswith("torch.optim")
-    return type(optimizer).__name__ if own_step else _stock(optimizer)
+    return own_kind(type(optimizer)) if own_step else _stock(optimizer)
 
 
 def _stock(optimizer: Optimizer) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import scratch
-from frameworks.live.stating import Entry, facts, given
+from frameworks.live.stating import Entry, facts, given, own_kind
 from frameworks.recordings.trace import Facts
 from scratch import schedules
 
@@ -34,7 +34,7 @@ def _kind(optimizer: Any) -> str:
     classes = type(optimizer).__mro__
     owner = next(cls for cls in classes if "step" in vars(cls))
     if not owner.__module__.startswith("scratch."):
-        return type(optimizer).__name__
+        return own_kind(type(optimizer))
     return next(cls for cls in classes if cls.__module__.startswith("scratch.")).__name__.lower()
 
 
