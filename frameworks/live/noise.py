@@ -1,9 +1,9 @@
 """How far rounding alone drives a live training: the limits where no fixed ones hold.
 
 The user's own model is trained several times, with every weight nudged by up to one unit in the
-last place after every step, and by what rounding in the gradients moved it at the first step (see
-`carried`). One step rounds more often than that, so a limit is `FACTOR` times the largest distance
-between any two of these trainings; of a step's loss, up to this step.
+last place at the start and after every step, then also by what rounding in the gradients moved it
+at the first step (see `carried`). One step rounds more often than that, so a limit is `FACTOR`
+times the largest distance between any two of these trainings; of a step's loss, up to this step.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,15 +59,9 @@ def _distances(a: Trace, b: Trace, own: Matching) -> dict[Key, float]:
 
 
 def _limits(errors: Mapping[Key, float], unit: float) -> dict[Key, float]:
-    """Return the limits: of a step's loss from the largest distance so far, which may only grow.
-
-    The first gradients are of weights that are not nudged yet: the second ones stand for them.
-    """
+    """Return the limits: of a step's loss from the largest distance so far, which may only grow."""
     limits, so_far = {}, unit
-    for (what, position, step), error in errors.items():
-        key = (what, position, step)
-        if what == "gradient" and step == 1:
-            error = max(error, errors.get((what, position, 2), 0.0))
+    for key, error in errors.items():
         error = max(unit, error)
         if key[0] == "loss":
             error = so_far = max(so_far, error)

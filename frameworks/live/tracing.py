@@ -60,17 +60,20 @@ Moves = Callable[[LiveModel], None]
 class Nudge:
     """Moves weights at random by up to one unit in the last place: x ← x (1 + ε u), |u| ≤ 1.
 
-    `sizes`, if given, has for each array by how much at most it is moved besides.
+    `sizes`, if given, has for each array by how much at most a step moves it besides: after the
+    first call, which nudges the start.
     """
 
     def __init__(self, seed: int, dtype: str, sizes: Sequence[float] = ()) -> None:
         self._rng, self._eps = np.random.default_rng(seed), float(np.finfo(dtype).eps)
         self._sizes = sizes
+        self._started = False
 
     def __call__(self, model: LiveModel) -> None:
         """Nudge every weight of a model."""
         arrays = [weight.values for weight in model.weights()]
-        sizes = self._sizes or [0.0] * len(arrays)
+        sizes = (self._started and self._sizes) or [0.0] * len(arrays)
+        self._started = True
         moved = [self._moved(a, size) for a, size in zip(arrays, sizes, strict=True)]
         model.set_weights([new.astype(a.dtype) for a, new in zip(arrays, moved, strict=True)])
 
@@ -191,7 +194,7 @@ class LiveSide:
     ) -> Trace:
         """Train a new copy, and return what it did; only the first `steps`, if given.
 
-        `nudge`, if given, moves the weights after each step.
+        `nudge`, if given, moves the weights at the start and after each step.
         """
         batches = self.course.batches[:steps]
         return _Tracer(self, self.open(dtype), replace(self.course, batches=batches), nudge).trace(
@@ -215,6 +218,8 @@ class _Tracer:
 
     def trace(self, report: Advance) -> Trace:
         model, first, side = self.model, self.side.rows(0), self.side
+        if self.nudge is not None:
+            self.nudge(model)
         weights, states = model.weights(), model.states()
         layers, outputs = self.layers()
         loss, gradients = model.loss_and_gradients(first)

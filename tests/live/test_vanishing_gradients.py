@@ -136,3 +136,40 @@ def test_a_weight_whose_gradient_was_zero_at_first_is_compared_at_the_end(rule):
     sides = from_zero(nn.MSELoss(), rule), from_zero(squares, rule, last=2.0)
     report = diverge(*sides, Z, T, steps=20, batch_size=len(Z))
     assert (report.level, report.place) == ("result", "2.bias")
+
+
+class ProductFirst(nn.Module):
+    """Computes W xᵀ + b, whose gradients round otherwise than those of `Linear`."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, x):
+        return (self.linear.weight @ x.T).T + self.linear.bias
+
+
+def from_constants(written, rule="Adam", factor=1.0, head=1.0):
+    """Units that begin equal, before a kernel whose columns do: no row's loss moves them."""
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+    for p in model.parameters():
+        nn.init.constant_(p, 0.1 if p.ndim == 2 else 0.0)
+    model[0] = written(model[0])
+    model[2].weight.register_hook(lambda g: head * g)
+    return training(model, optimizer=lambda p: RULES[rule]([{"params": p, "lr": 0.01 * factor}]))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("rule", RULES)
+def test_gradients_that_are_rounding_before_a_constant_kernel_agree(rule, dtype):
+    both = from_constants(lambda layer: layer, rule), from_constants(ProductFirst, rule)
+    report = diverge(*both, Z, y, steps=8, batch_size=16, dtype=dtype)
+    assert report.same, str(report)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_slips_beside_them_are_found(rule):
+    ours = from_constants(lambda layer: layer, rule)
+    for slip, level in (({"factor": 1.01}, "step"), ({"head": 1.01}, "gradient")):
+        theirs = from_constants(ProductFirst, rule, **slip)
+        assert diverge(ours, theirs, Z, y, steps=8, batch_size=16).level == level
