@@ -21,6 +21,7 @@ __all__ = ["Check", "checks_of", "numbers", "tokens"]
 
 _SCALES = (1e-3, 1, 1, 3, 30, 300, 1e4, 1e6)  # of the rows; most data lie around 1
 _MASKED = (0.0, -1.0, 1.0)  # what a mask may look for in steps that are padding
+_PADDING = 13  # the lowest tokens, of which one may stand for padding
 _ROUNDINGS = 100  # allowed; six were seen
 _CLOSE = {"float64": 1e-9, "float32": 1e-3}  # of older files, relative to the largest output
 
@@ -68,14 +69,17 @@ def numbers(shape: tuple[int, ...], dtype: str) -> np.ndarray:
 
 
 def tokens(shape: tuple[int, ...], dtype: str, count: int) -> np.ndarray:
-    """Return rows (n, *shape) of the tokens 0 to count - 1; always the same.
+    """Return rows (16, *shape) of the tokens 0 to count - 1; always the same.
 
-    The first two tokens and the last one, which may stand for padding, are there more often.
+    Two are of the first two tokens alone. The others end in such as may stand for padding, which a
+    mask leaves out: the lowest ones, and the last.
     """
     rng = np.random.default_rng(0)
-    rows = rng.integers(count, size=(4, *shape))
+    endings = [*range(_PADDING), count - 1]
+    rows = rng.integers(count, size=(2 + len(endings), *shape))
     rows[:2] = rng.integers(min(2, count), size=(2, *shape))
-    rows[3, ..., shape[-1] // 2 :] = count - 1
+    for row, token in zip(rows[2:], endings, strict=True):
+        row[..., shape[-1] // 2 :] = token % count
     return rows.astype(dtype)
 
 

@@ -33,7 +33,7 @@ __all__ = [
     "measure_floor",
 ]
 
-TRAININGS = 5  # nudged trainings, by default; in float64 those after the fifth break ties
+TRAININGS = 5  # nudged trainings, by default; those after the fifth break ties
 MOST_TRAININGS = 1_000  # whose pairs, half a million, are all measured
 FACTOR = 16  # one array's largest distance is more a matter of chance than that of all
 _FARTHEST = 2.0  # relative: two arrays that differ in their signs alone
@@ -119,15 +119,19 @@ class NoiseFloor:
             {name: ahead * each for name, each in own.items() if each < weight},
         )
 
-    def of_epochs(self, fixed: Limits) -> list[float]:
-        """Return the limit of each epoch's loss in float64, never above the limit for all epochs.
+    def of_epochs(self, dtype: str) -> list[float]:
+        """Return the limit of each epoch's loss, never above the limit for all epochs.
 
-        Rounding needs many epochs to grow beyond the fixed limit; until then the limit is `FACTOR`
-        times the distance that the nudged trainings have reached. Two implementations round
-        differently from them, and may be ahead.
+        Rounding needs many epochs to grow; until then the limit is `FACTOR` times the distance that
+        the nudged trainings have reached. Two implementations round differently from them, and may
+        be ahead. In float32 they may be so only where ties break.
         """
-        most, so_far = self.at_least(fixed).loss, accumulate(self.epochs, max)
-        return [max(fixed.loss, min(most, FACTOR * reached)) for reached in so_far]
+        if dtype == "float32" and not self.ties:
+            return [self.limits.loss] * len(self.epochs)
+        least, most = least_of(dtype), self.limits.loss
+        if dtype == "float64":
+            least, most = FLOAT64.loss, self.at_least(FLOAT64).loss
+        return [max(least, min(most, FACTOR * reached)) for reached in accumulate(self.epochs, max)]
 
     @property
     def _outputs(self) -> float:
@@ -172,6 +176,11 @@ class NoiseFloor:
         )
 
 
+def least_of(dtype: str) -> float:
+    """Return the least distance of a floor, `UNITS` in the last place."""
+    return UNITS * float(np.finfo(dtype).eps)
+
+
 def measure_floor(
     trainings: Sequence[Outcome], dtype: str, breaking_ties: Sequence[Outcome] = ()
 ) -> NoiseFloor | None:
@@ -190,7 +199,7 @@ def measure_floor(
     distances = [measure(a, b) for a, b in combinations(trainings, 2)]
     if not distances:
         return None
-    least = UNITS * float(np.finfo(dtype).eps)
+    least = least_of(dtype)
     return NoiseFloor(
         loss=max(least, *(distance.loss for distance in distances)),
         epochs=[*map(max, zip_longest(*(d.epochs for d in distances), fillvalue=np.inf))],

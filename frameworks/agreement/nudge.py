@@ -9,11 +9,11 @@ differently.
 
 Equal numbers are nudged equally, since equal computations round equally: a tie stays a tie (a
 maximum that occurs twice in a pooling window), and identical units stay identical. Not always: a
-matrix product rounds its last columns otherwise where they fill no vector register. So in float64
-some trainings, `breaking_ties`, nudge by the place in the last axis, too: units that begin equal
-part there, as they may in any implementation, and so do the outputs of classes. Where units begin
-equal, they also nudge the parameters by which the layer computes. What is equal in one column, such
-as a channel's pixels, stays equal.
+matrix product rounds its last columns otherwise where they fill no vector register. So where units
+begin equal, some trainings break ties: they nudge by the place in the last axis, too, so that these
+units part, as they may in any implementation, and so do the outputs of classes. They also nudge the
+parameters by which a layer of such units computes. What is equal in one column, such as a channel's
+pixels, stays equal.
 
 Nudges repeat from step to step, too: where numbers hardly change any more, as at the end of a
 training on all rows at once, the errors repeat, and grow as the number of steps, not as its root.
@@ -33,6 +33,7 @@ and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from itertools import count
 from typing import NamedTuple
@@ -42,11 +43,12 @@ import numpy as np
 from frameworks.agreement.distances import distinct
 from frameworks.agreement.nudged_programs import nudged_in_place
 from frameworks.program import Parts, Program, ProgramBuilder
+from frameworks.scratch.walking import leaves
 from frameworks.spec import Spec
 from scratch import Dropout, Layer, Loss, Sequential, TrainOnly
 from scratch.optimizers.optimizer import Learner, Wrapper
 
-__all__ = ["Nudge", "NudgedNumber", "nudged"]
+__all__ = ["Nudge", "NudgedNumber", "Ties", "nudged"]
 
 
 class _Hash(NamedTuple):
@@ -66,18 +68,31 @@ _HASHES = {
 }
 
 
+@dataclass
+class Ties:
+    """Whether equal numbers part by their place in the last axis: where units begin equal."""
+
+    layers: Sequence[Layer] = ()
+    breaking: bool | None = None  # None: not known before the training begins
+
+    def look(self) -> None:
+        """Look at the layers, if their training begins now."""
+        if self.breaking is None:
+            self.breaking = any(map(has_equal_units, self.layers))
+
+
 class Nudge:
     """Moves floats in place, at random, by up to ε of their magnitude; zeros stay zeros.
 
-    u is a hash of a number's bits and of a key, which the seed determines; where ties break,
-    also of its place in the last axis.
+    u is a hash of a number's bits and of a key, which the seed determines; where `ties` break, also
+    of its place in the last axis.
 
     >>> Nudge(seed=0)(np.array([1.0, 0.0, -1.0, 1.0], np.float32)).tolist()
     [1.0000001192092896, 0.0, -0.9999999403953552, 1.0000001192092896]
     """
 
-    def __init__(self, seed: int | Sequence[int], breaking_ties: bool = False) -> None:
-        self.breaking_ties = breaking_ties
+    def __init__(self, seed: int | Sequence[int], ties: Ties | None = None) -> None:
+        self.ties = Ties(breaking=False) if ties is None else ties
         bits = np.random.SFC64(seed)
         self._key = int(bits.random_raw())
         self._generator = np.random.Generator(bits)
@@ -90,7 +105,7 @@ class Nudge:
         word, first, second, shift, drop = _HASHES[x.dtype]
         bits, eps = 8 * x.itemsize, np.finfo(x.dtype).eps
         h = x.view(word) ^ word(self._key >> (64 - bits))
-        if self.breaks_ties(x):
+        if self.ties.breaking:
             h ^= np.arange(x.shape[-1], dtype=word) * word(second)
         h *= word(first)
         h ^= h >> word(shift)
@@ -102,10 +117,6 @@ class Nudge:
         u *= x
         x += u  # x *= 1 + u would be biased: 1 + u is rounded more finely below 1 than above
         return x
-
-    def breaks_ties(self, x: np.ndarray) -> bool:
-        """Return whether equal numbers of an array part: in float64 alone."""
-        return self.breaking_ties and x.dtype == np.float64
 
     def order(self, rows: int) -> np.ndarray:
         """Return the order in which that many rows are added up: always the same one."""
@@ -143,7 +154,7 @@ class NudgedLayer(Layer):
 
     def __init__(self, layer: Layer, output: Nudge, gradient: Nudge) -> None:
         self.layer, self.output, self.gradient = layer, output, gradient
-        self._tied: bool | None = None  # whether its units begin equal; None until it is trained
+        self._tied: bool | None = None  # whether ties break in it; None until it is trained
         super().__init__(layer.params)
 
     def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
@@ -159,7 +170,8 @@ class NudgedLayer(Layer):
         """
         self.rows = self.output.order(len(x))
         if training and self._tied is None:
-            self._tied = any(map(_has_equal_units, self.layer.params))
+            self.output.ties.look()
+            self._tied = bool(self.output.ties.breaking) and has_equal_units(self.layer)
         with self._rounding_by_itself(self.output):
             a = self._in_order(self.layer.forward(x[self.rows], training))
         return a if np.array_equal(a, np.rint(a)) else self.output(a)
@@ -176,13 +188,12 @@ class NudgedLayer(Layer):
 
     @contextmanager
     def _rounding_by_itself(self, nudge: Nudge) -> Iterator[None]:
-        """Nudge tied parameters meanwhile, where ties break: each sum of products rounds by itself.
+        """Nudge the parameters meanwhile, where ties break: each sum of products rounds by itself.
 
         Where its terms cancel, as the gradients of a row do beside a constant kernel, that is far
         more than the last place of the sum.
         """
-        tied = self.layer.params if self._tied else ()
-        kept = [(p, p.copy()) for p in tied if nudge.breaks_ties(p)]
+        kept = [(p, p.copy()) for p in self.layer.params] if self._tied else ()
         for p, _ in kept:
             nudge(p.reshape(-1))
         try:
@@ -198,9 +209,10 @@ class NudgedLayer(Layer):
         return values
 
 
-def _has_equal_units(p: np.ndarray) -> bool:
-    """Return whether two columns of a kernel, or two rows, are equal."""
-    return p.ndim > 1 and any(distinct(p, axis) < p.shape[axis] for axis in (-1, -2))
+def has_equal_units(layer: Layer) -> bool:
+    """Return whether two columns of one of a layer's kernels, or two rows, are equal."""
+    kernels = (p for p in layer.params if p.ndim > 1)
+    return any(distinct(p, axis) < p.shape[axis] for p in kernels for axis in (-1, -2))
 
 
 class NudgedLoss(Loss):
@@ -239,15 +251,20 @@ class NudgedOptimizer(Wrapper):
 def nudged(
     build: ProgramBuilder, seed: int | Sequence[int], breaking_ties: bool = False
 ) -> ProgramBuilder:
-    """Return a builder of the same network in NumPy whose training is nudged throughout."""
+    """Return a builder of the same network in NumPy whose training is nudged throughout.
+
+    With `breaking_ties`, ties break in it where units begin equal.
+    """
 
     @wraps(build)
     def build_nudged(spec: Spec) -> Parts | Program:
         parts: Parts | Program = build(spec=spec)
-        places = (Nudge([*np.ravel(seed), i], breaking_ties) for i in count())
+        layers = [layer for network in parts.networks for layer in leaves(network)]
+        ties = Ties(layers, None if breaking_ties else False)
+        places = (Nudge([*np.ravel(seed), i], ties) for i in count())
         if isinstance(parts, Program):
-            return nudged_in_place(parts, places)
-        layers = [  # a Dropout takes masks, and the next layer nudges
+            return nudged_in_place(parts, places, ties)
+        nudged_layers = [  # a Dropout takes masks, and the next layer nudges
             layer if isinstance(layer, Dropout) else NudgedLayer(layer, next(places), next(places))
             for layer in parts.network.layers
         ]
@@ -257,6 +274,6 @@ def nudged(
             optimizer.optimizer = NudgedOptimizer(optimizer.optimizer, *nudges)
         else:
             optimizer = NudgedOptimizer(optimizer, *nudges)
-        return parts._replace(network=Sequential(*layers), loss=loss, optimizer=optimizer)
+        return parts._replace(network=Sequential(*nudged_layers), loss=loss, optimizer=optimizer)
 
     return build_nudged

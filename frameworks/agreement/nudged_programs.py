@@ -15,12 +15,12 @@ from frameworks.scratch.walking import leaves
 from scratch import Dropout, Layer
 
 if TYPE_CHECKING:
-    from frameworks.agreement.nudge import Nudge
+    from frameworks.agreement.nudge import Nudge, Ties
 
 __all__ = ["nudged_in_place"]
 
 
-def nudged_in_place(program: Program, places: Iterator["Nudge"]) -> Program:
+def nudged_in_place(program: Program, places: Iterator["Nudge"], ties: "Ties") -> Program:
     """Nudge a program's own layers and optimizers in place; return it with a nudged step."""
     for layer in (each for network in program.networks for each in leaves(network)):
         if not isinstance(layer, Dropout):
@@ -31,6 +31,7 @@ def nudged_in_place(program: Program, places: Iterator["Nudge"]) -> Program:
     step, value = program.step, next(places)
 
     def nudged_step(*arguments: Any) -> dict[str, float]:
+        ties.look()
         found = step(*arguments)
         return {name: value(np.array([float(x)]))[0] for name, x in found.items()}
 

@@ -2,8 +2,8 @@
 
 They are cells with modes of their own:
 
-    nudged-1, nudged-2, ...    each nudged differently: their distances are the noise floor; in
-                               float64 those after the fifth break ties
+    nudged-1, nudged-2, ...    each nudged differently: their distances are the noise floor; those
+                               after the fifth break ties
     nudged-1-again             the first once more: whether a training repeats itself
     keras-sigmoid              a control, with TensorFlow's sigmoid instead of scratch's
 

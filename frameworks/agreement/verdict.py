@@ -51,7 +51,10 @@ def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judge
         return Judgement(distance, None, None, floor, NOT_FINITE)
     if not floor.repeats:
         return Judgement(distance, "differ", None, floor, NOT_REPEATED)
-    return _judged(distance, floor.limits, floor, too_far(distance, floor.limits))
+    reason = too_far(distance, floor.limits) or _too_early(distance, dtype, floor)
+    if reason or not floor.ties:
+        return _judged(distance, floor.limits, floor, reason)
+    return Judgement(distance, "agree", floor.limits, floor, _amplified(distance, floor))
 
 
 def _beyond_rounding(distance: Distance, floor: NoiseFloor) -> Judgement:
@@ -65,25 +68,28 @@ def _beyond_rounding(distance: Distance, floor: NoiseFloor) -> Judgement:
         reason = too_far(distance, FLOAT64) or miscounted(distance)
         reason += "" if floor.repeats else f"; {NOT_REPEATED}"
         return _judged(distance, FLOAT64, floor, reason)
-    reason = too_far(distance, wider) or (_too_early(distance, floor) if floor.ties else "")
+    reason = too_far(distance, wider) or _too_early(distance, "float64", floor)
     if reason:
         return _judged(distance, wider, floor, f"{reason} (the noise floor)")
+    return Judgement(distance, "agree", wider, floor, _amplified(distance, floor))
+
+
+def _amplified(distance: Distance, floor: NoiseFloor) -> str:
+    """Say what rounding does, and how far it drives trainings apart."""
     why = "the training amplifies rounding"
     if floor.ties:
         why = "rounding parts units that begin equal"
-    return Judgement(
-        distance,
-        "agree",
-        wider,
-        floor,
+    return (
         f"{why}: its losses differ by up to {distance.loss:.1e}, and "
-        f"those of scratch, nudged in the last place, by up to {floor.loss:.1e}",
+        f"those of scratch, nudged in the last place, by up to {floor.loss:.1e}"
     )
 
 
-def _too_early(distance: Distance, floor: NoiseFloor) -> str:
-    """Say where losses part before rounding can have parted them; or ""."""
-    found = zip(distance.epochs, floor.of_epochs(FLOAT64), strict=False)
+def _too_early(distance: Distance, dtype: str, floor: NoiseFloor) -> str:
+    """Say where losses part before rounding can have parted units that begin equal; or ""."""
+    if not floor.ties:
+        return ""
+    found = zip(distance.epochs, floor.of_epochs(dtype), strict=False)
     for place, (error, limit) in enumerate(found):
         if not within(error, limit):
             epoch = distance.epoch(place)

@@ -46,9 +46,7 @@ class Floor:
     @property
     def epochs(self) -> list[float]:
         """The limit of each epoch's loss."""
-        if self.fixed is None:
-            return [self.limits.loss] * len(self.noise.epochs)
-        return self.noise.of_epochs(self.fixed)
+        return self.noise.of_epochs(self.nudged[0].dtype)
 
     def control(self, side: Side, other: Side, mode: str) -> Distance | None:
         """Return how far scratch in `mode` is from the side, if that explains the difference."""

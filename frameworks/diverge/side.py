@@ -90,7 +90,7 @@ class Side:
         if steps > _MOST_STEPS:
             raise RequestError(
                 f"{self.blueprint.name} would take {steps:,} steps in {estimator.epochs:,} epochs, "
-                f"and diverge compares at most {_MOST_STEPS:,}; give fewer --epochs"
+                f"and diverge compares at most {_MOST_STEPS:,}; give fewer --epochs or --steps"
             )
         options: Any = {"classes": self.data.classes, "initial_weights": self.initial_weights}
         try:

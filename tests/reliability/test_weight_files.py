@@ -240,6 +240,38 @@ def test_a_network_that_takes_tokens_alone_is_saved(tmp_path):
     assert loaded.outputs(X).tobytes() == model.outputs(X).tobytes()
 
 
+class MaskedEmbedding(Embedding):
+    """Gives padding a vector of zeros."""
+
+    def __init__(self, count, size, padding):
+        super().__init__(count, size)
+        self.padding = padding
+
+    def forward(self, X, training=False):
+        self.kept = (X != self.padding)[..., None]
+        return super().forward(X, training) * self.kept
+
+    def backward_params(self, da):
+        super().backward_params(da * self.kept)
+
+
+@pytest.mark.parametrize(("padding", "other"), [(2, None), (None, 3), (5, 12), (39, None)])
+def test_another_mask_of_tokens_is_noticed(padding, other, tmp_path):
+    def builder(value):
+        def build(spec=Spec(inputs=20, outputs=1)):  # noqa: B008
+            network = Sequential(MaskedEmbedding(40, 2, value), Flatten(), Dense(40, 1))
+            weights = [np.linspace(-1, 1, w.size).reshape(w.shape) for w in network.weights]
+            return Parts(network, MeanSquaredError(), SGD(0.1), lambda spec, rng: weights)
+
+        return build
+
+    X, options = np.ones((3, 20)), {"epochs": 1, "dtype": "float64", "random_state": 0}
+    model = frameworks.ScratchRegressor(builder(padding), **options).fit(X, np.arange(3.0))
+    model.save_weights(tmp_path / "a")
+    with pytest.raises(WeightFileError, match="holds another network, whose outputs differ by"):
+        frameworks.ScratchRegressor(builder(other), **options).load_weights(tmp_path / "a")
+
+
 def test_the_same_network_is_saved_as_the_same_bytes(fitted, path):
     before = path.read_bytes()
     fitted.save_weights(path)

@@ -181,12 +181,13 @@ def test_json_has_null_for_what_is_infinite(call, own_page):
     assert found["findings"][0]["difference"]["error"] is None
 
 
-def test_more_steps_than_can_be_drawn_ahead_are_refused(call):
-    answer = call("diverge", "xor", "--between", "scratch,pytorch", "--epochs", "1000000000")
+@pytest.mark.parametrize("option", ["--epochs", "--steps"])
+def test_more_steps_than_can_be_drawn_ahead_are_refused(call, option):
+    answer = call("diverge", "xor", "--between", "scratch,pytorch", option, "1000000000")
     many = "1,000,000,000"
     said = f"xor would take {many} steps in {many} epochs, and diverge compares at most 1,000,000; "
     assert answer.code == 2
-    assert said + "give fewer --epochs" in " ".join(answer.err.split())
+    assert said + "give fewer --epochs or --steps" in " ".join(answer.err.split())
 
 
 def test_tasks_without_answers_have_no_predictions_to_show(call):

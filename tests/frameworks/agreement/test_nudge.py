@@ -5,7 +5,7 @@ import pytest
 
 from experiments import churn
 from frameworks import ScratchClassifier
-from frameworks.agreement.nudge import Nudge, NudgedLayer, NudgedNumber, nudged
+from frameworks.agreement.nudge import Nudge, NudgedLayer, NudgedNumber, Ties, nudged
 from frameworks.agreement.variants import change, nudges
 from scratch import Batch, BatchNorm, Dense, Dropout, Sequential, train_step
 
@@ -41,20 +41,21 @@ def test_a_tie_stays_a_tie_and_equal_numbers_are_moved_equally_at_every_step(dty
     assert (first != other).any()
 
 
-def test_where_ties_break_equal_numbers_part_by_their_place_in_the_last_axis():
-    nudge, x = Nudge(0, breaking_ties=True), np.ones((3, 1_000))
+@pytest.mark.parametrize("dtype", EPSILON)
+def test_where_ties_break_equal_numbers_part_by_their_place_in_the_last_axis(dtype):
+    nudge, x = Nudge(0, Ties(breaking=True)), np.ones((3, 1_000), dtype)
     moved = nudge(x.copy())
     assert (moved == moved[0]).all()
     assert len(np.unique(moved)) > 2
     assert abs(np.corrcoef(moved[0, 1:], moved[0, :-1])[0, 1]) < 0.2  # six standard errors
-    assert np.abs(moved - x).max() <= 1.5 * EPSILON[np.float64]  # ε and rounding
+    assert np.abs(moved - x).max() <= 1.5 * EPSILON[dtype]  # ε and rounding
 
 
-@pytest.mark.parametrize("breaking_ties", [False, True])
-def test_an_array_without_axes_is_nudged_in_place(breaking_ties):
+@pytest.mark.parametrize("breaking", [False, True])
+def test_an_array_without_axes_is_nudged_in_place(breaking):
     """So a layer of the page's own may return it, in a program."""
     x = np.array(1.0)
-    assert float(Nudge(0, breaking_ties)(x)) == float(x) != 1.0
+    assert float(Nudge(0, Ties(breaking=breaking))(x)) == float(x) != 1.0
 
 
 def test_where_ties_break_a_layer_computes_with_nudged_parameters_and_keeps_its_own():
@@ -62,8 +63,8 @@ def test_where_ties_break_a_layer_computes_with_nudged_parameters_and_keeps_its_
     layer = Dense(4, 3)
     layer.W[:] = 0.1
     Sequential(layer)
-    places = (Nudge(seed, breaking_ties=True) for seed in (0, 1))
-    nudged_layer, x = NudgedLayer(layer, *places), np.ones((2, 4))
+    ties = Ties([layer])
+    nudged_layer, x = NudgedLayer(layer, Nudge(0, ties), Nudge(1, ties)), np.ones((2, 4))
     z = nudged_layer.forward(x, training=True)
     assert z == pytest.approx(np.full((2, 3), 0.4), rel=1e-14)  # a few units in the last place
     dx = nudged_layer.backward(np.array([[1.0, -0.5, -0.5]] * 2))
@@ -83,9 +84,11 @@ def test_where_units_begin_different_a_layer_computes_with_its_own_parameters():
     layer = Noting(4, 3)
     Sequential(layer)
     layer.W[:] = kernel = np.arange(1.0, 13.0).reshape(4, 3)
-    places = (Nudge(seed, breaking_ties=True) for seed in (0, 1))
-    NudgedLayer(layer, *places).forward(np.ones((2, 4)), training=True)
+    ties = Ties([layer])
+    nudged_layer = NudgedLayer(layer, Nudge(0, ties), Nudge(1, ties))
+    z = nudged_layer.forward(np.ones((2, 4)), training=True)
     assert len(seen) == 1
+    assert len(np.unique(z)) == 3  # rows that are equal stay so
     assert (seen[0] == kernel).all()
 
 

@@ -83,29 +83,30 @@ class Numbers(Spec):
     hidden: int = 8
 
 
-def constant(hidden):
+def constant(hidden, value=0.1, rate=0.01, bend="ReLU", load=None):
     """Return an experiment whose units begin equal: no learning rule of its own parts them."""
     numbers = Numbers(hidden=hidden)
 
     def begin(spec, rng):
         shapes = [(4, hidden), (hidden,), (hidden, 3), (3,)]
-        return [np.full(shape, 0.1 if len(shape) == 2 else 0.0) for shape in shapes]
+        return [np.full(shape, value if len(shape) == 2 else 0.0) for shape in shapes]
 
     def build_scratch(spec=numbers):
-        from scratch import Adam, CategoricalCrossEntropy, Dense, ReLU, Sequential
+        import scratch
 
-        network = Sequential(Dense(4, hidden), ReLU(), Dense(hidden, 3))
-        return Parts(network, CategoricalCrossEntropy(), Adam.pytorch(0.01), begin)
+        layers = scratch.Dense(4, hidden), getattr(scratch, bend)(), scratch.Dense(hidden, 3)
+        loss, optimizer = scratch.CategoricalCrossEntropy(), scratch.Adam.pytorch(rate)
+        return Parts(scratch.Sequential(*layers), loss, optimizer, begin)
 
     def build_pytorch(spec=numbers):
         from torch import nn, optim
 
-        network = nn.Sequential(nn.Linear(4, hidden), nn.ReLU(), nn.Linear(hidden, 3))
-        optimizer = optim.Adam(network.parameters(), lr=0.01)
+        network = nn.Sequential(nn.Linear(4, hidden), getattr(nn, bend)(), nn.Linear(hidden, 3))
+        optimizer = optim.Adam(network.parameters(), lr=rate)
         return Parts(network, nn.CrossEntropyLoss(), optimizer, begin)
 
     builders = build_scratch, build_pytorch
-    return replace(circle.EXPERIMENT, spec=numbers, builders=builders, load=irises)
+    return replace(circle.EXPERIMENT, spec=numbers, builders=builders, load=load or irises)
 
 
 def irises(policy="auto", data_dir=None):
@@ -123,6 +124,36 @@ def test_units_that_begin_equal_part_by_rounding(hidden):
     page = constant(hidden)
     found = walk(*sides(page, "scratch,pytorch"))
     assert not found.findings, (found.findings, found.notes)
+
+
+def hard(policy="auto", data_dir=None):
+    """Return rows that no few equal units tell apart."""
+    X = np.random.default_rng(3).normal(size=(150, 4))
+    y = (np.abs(X[:, :2]).sum(axis=1) > 1.5) + (X[:, 2] * X[:, 3] > 0.3).astype(int)
+    rows = {"X_train": X[:120], "y_train": y[:120], "X_test": X[120:], "y_test": y[120:]}
+    return replace(irises(), **rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_in_float32_they_do_so_sooner(seed):
+    page = constant(13, value=0.5, rate=0.05, bend="Tanh", load=hard)
+    found = walk(*sides(page, "scratch,pytorch", dtype="float32", seed=seed))
+    assert not found.findings, (found.findings, found.notes)
+    assert len(found.floor.outcomes) == 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("hidden", [8, 13])
+def test_a_fault_beside_them_is_found_in_either_type(hidden, dtype):
+    page = constant(hidden, value=0.5, rate=0.05, bend="Tanh", load=hard)
+
+    def change(parts):
+        parts.optimizer.param_groups[0]["lr"] = 0.0505
+
+    found = walk(*sides(page, "scratch,pytorch", changed(page, "pytorch", change), dtype=dtype))
+    assert found.findings[0].level == "step"
 
 
 @pytest.mark.slow
