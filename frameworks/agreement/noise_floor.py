@@ -124,7 +124,8 @@ class NoiseFloor:
 
         Rounding needs many epochs to grow; until then the limit is `FACTOR` times the distance that
         the nudged trainings have reached. Two implementations round differently from them, and may
-        be ahead. In float32 they may be so only where ties break.
+        be ahead. In float32 rounding is there from the first step: the limit is one for all epochs,
+        but where ties break.
         """
         if dtype == "float32" and not self.ties:
             return [self.limits.loss] * len(self.epochs)

@@ -86,9 +86,7 @@ def _amplified(distance: Distance, floor: NoiseFloor) -> str:
 
 
 def _too_early(distance: Distance, dtype: str, floor: NoiseFloor) -> str:
-    """Say where losses part before rounding can have parted units that begin equal; or ""."""
-    if not floor.ties:
-        return ""
+    """Say where losses part before rounding can have parted them; or ""."""
     found = zip(distance.epochs, floor.of_epochs(dtype), strict=False)
     for place, (error, limit) in enumerate(found):
         if not within(error, limit):

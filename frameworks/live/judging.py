@@ -137,8 +137,9 @@ class Judge:
         first, second = forms(self.pair.a, self.pair.b)
         a, b = self.pair.names
         if first and second and first != second:
+            common = "rates" if "rates" in (first, second) else "probabilities"
             done.notes.append(
-                f"{a} gives its loss {first}, {b} {second}: outputs are compared as probabilities"
+                f"{a} gives its loss {first}, {b} {second}: outputs are compared as {common}"
             )
         if have_classes_elsewhere(self.pair.a, self.pair.b):
             done.notes.append(

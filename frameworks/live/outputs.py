@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import permutations, product, starmap
+from itertools import permutations, starmap
 
 import numpy as np
 
@@ -22,7 +22,10 @@ __all__ = [
     "with_classes_alike",
 ]
 
-_FORMS = ("logits", "probabilities", "log-probabilities")
+_FORMS = {
+    **dict.fromkeys(("categorical", "binary"), ("logits", "probabilities", "log-probabilities")),
+    "poisson": ("rates", "logarithms"),
+}
 _CLOSE = {"float64": 1e-10, "float32": 1e-5}  # a softmax, and all layers before, have rounded
 _NEAR = 1e-3  # relative to the largest
 _OF_ONE = 1e-5  # how much the logarithm of a sum of probabilities may be off, in float32
@@ -125,7 +128,11 @@ def _losses(a: Trace, b: Trace) -> tuple[Facts, Facts]:
         return ours, theirs
     if _outputs_are_near(a.outputs, b.outputs, near):
         return ours, theirs
-    for kind, (one, other) in product(("categorical", "binary"), permutations(_FORMS, 2)):
+    said = {loss.values["takes"] for loss in (ours, theirs) if "takes" in loss.values}
+    every = ((kind, two) for kind, some in _FORMS.items() for two in permutations(some, 2))
+    for kind, (one, other) in every:
+        if not said <= {*_FORMS[kind]}:
+            continue
         x = ours if known[0] else Facts(kind, {"takes": one})
         y = theirs if known[1] else Facts(kind, {"takes": other})
         p, q = ([as_probabilities(z, loss) for z in outputs]
@@ -233,10 +240,10 @@ def unread_of(
 
 
 def as_probabilities(z: np.ndarray, loss: Facts) -> np.ndarray:
-    """Return the probabilities that outputs stand for, by what their loss takes."""
+    """Return the probabilities, or rates, that outputs stand for, by what their loss takes."""
     takes = loss.values.get("takes")
     with np.errstate(over="ignore"):
-        if takes == "log-probabilities":
+        if takes in ("log-probabilities", "logarithms"):
             return np.exp(z)
         if takes != "logits":
             return z

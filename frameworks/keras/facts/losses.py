@@ -48,6 +48,8 @@ def loss_facts(loss: Any, logits: bool | None = None) -> Facts:
     if kind == "huber":
         delta = float(arguments.get("delta", 1.0))
         entries |= {"delta": (delta, f"delta={delta}"), "divisor": (1.0, "no division by δ")}
+    if kind == "poisson":
+        entries |= {"takes": ("rates", name), "epsilon": (_CLIP, "log(p + 1e-07)")}
     if kind == "cosine":
         entries["offset"] = 0.0, "−cos"
     if kind == "kl divergence":

@@ -151,6 +151,16 @@ def _cosine(values: Values, outputs: Array, targets: Array) -> Parts:
     return values["offset"] - (outputs * y).sum(-1) / lengths, None
 
 
+def _poisson(values: Values, outputs: Array, targets: Array) -> Parts | None:
+    """Each element's p − t log(p + ε); the outputs are the rates p, or their logarithms."""
+    t = _shaped(targets, outputs)
+    if values.get("full") or values["takes"] not in ("rates", "logarithms"):
+        return None
+    if values["takes"] == "logarithms":
+        return np.exp(outputs) - t * outputs, None
+    return outputs - t * np.log(outputs + values["epsilon"]), None
+
+
 _READERS: dict[str, Callable[[Values, Array, Array], Parts | None]] = {
     "categorical cross-entropy": _categorical,
     "binary cross-entropy": _binary,
@@ -158,6 +168,7 @@ _READERS: dict[str, Callable[[Values, Array, Array], Parts | None]] = {
     "half squared error": _half_squared,
     "mean absolute error": _absolute,
     "huber": _huber,
+    "poisson": _poisson,
     "kl divergence": _divergence,
     "cosine": _cosine,
 }

@@ -70,10 +70,21 @@ def loss_facts(loss: Any, logits: bool | None = None) -> Facts:
     if kind == "huber":
         entries |= _huber(loss)
     if kind == "poisson":
-        entries |= {"takes": ("logarithms" if loss.log_input else "rates", "log_input")}
+        entries |= _poisson(loss)
     if kind == "cosine":
         entries["offset"] = 1.0, "1 − cos"
     return facts(kind, entries)
+
+
+def _poisson(loss: Any) -> Entries:
+    """Return what its outputs are; of rates, what is added to them under the logarithm."""
+    said = f"log_input={loss.log_input}"
+    entries: Entries = {"takes": ("logarithms" if loss.log_input else "rates", said)}
+    if not loss.log_input:
+        entries["epsilon"] = loss.eps, f"eps={loss.eps}"
+    if loss.full:
+        entries["full"] = True, "full=True"
+    return entries
 
 
 def _reduction(kind: str, reduction: str) -> Entry:

@@ -84,6 +84,18 @@ def test_an_array_that_rounding_alone_moves_excuses_no_other(dtype):
     assert verdicts["kernel"].reason.startswith("kernel differs by 6.2e-02, limit ")
 
 
+def test_losses_of_float64_may_not_part_before_those_of_nudged_trainings_do():
+    def of_losses(*losses):
+        return replace(ended(kernel=1.0), losses=losses)
+
+    floor = measure_floor([of_losses(1.0, x, x) for x in (1.0, 2.0)], "float64")
+    first = of_losses(1.0, 1.0, 1.0)
+    assert judge(first, of_losses(1.0, 1.5, 1.25), "float64", floor).verdict == "agree"
+    sooner = judge(first, of_losses(1.25, 1.5, 1.25), "float64", floor)
+    assert sooner.verdict == "differ"
+    assert sooner.reason == "epoch 1: the loss differs by 2.0e-01, limit 1.0e-12 (the noise floor)"
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_an_array_of_which_rounding_leaves_no_sign_is_not_judged(dtype):
     floor = measure_floor([ended(keys=x, other=1.0) for x in (1e-10, -4e-11, 3e-11)], dtype)
