@@ -28,6 +28,12 @@ from .regularized import (
 )
 
 
+@pytest.fixture(autouse=True)
+def unseeded():
+    """Take back a seed of TensorFlow's that another test has set: with it, draws are no accident."""
+    tf.random.set_seed(None)
+
+
 def with_function(spec=DENSE):
     class Functional(torch.nn.Module):
         def forward(self, x):
