@@ -30,7 +30,7 @@ from .regularized import (
 
 @pytest.fixture(autouse=True)
 def unseeded():
-    """Take back a seed of TensorFlow's that another test has set: with it, draws are no accident."""
+    """Take back a seed of TensorFlow that another test has set: with it, draws are no accident."""
     tf.random.set_seed(None)
 
 
