@@ -7,6 +7,8 @@ from datasets import load_adding
 from experiments.registry import find_experiment
 from frameworks import ScratchRegressor
 
+pytestmark = pytest.mark.slow
+
 RIGHT = 0.08  # published for sums scaled to [0, 1], as 0.04
 
 

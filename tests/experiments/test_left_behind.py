@@ -8,6 +8,8 @@ from frameworks.errors import RequestError
 
 from .test_adding_a_page import page_of
 
+pytestmark = pytest.mark.slow
+
 # What stands at the top, and what `load` does.
 CHANGED = {
     "a number": ("SCALE = 1.0", "global SCALE; SCALE = 2.0"),

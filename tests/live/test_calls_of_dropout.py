@@ -13,6 +13,8 @@ from lockstep import diverge
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(16, 6)), RNG.normal(size=(16, 3))
 

@@ -9,6 +9,8 @@ from lockstep import diverge
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 TOKENS = RNG.integers(9, size=(24, 7))
 

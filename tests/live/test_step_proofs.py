@@ -19,6 +19,8 @@ from frameworks.pytorch import facts as pytorch_facts
 from frameworks.recordings.trace import Facts, LayerTrace, Trace
 from tests.live.hand_made import steps_proof, steps_trace, with_values
 
+pytestmark = pytest.mark.slow
+
 STEPS, SHAPES = 8, [(3, 2), (2,)]
 Weights = list[np.ndarray]
 Make = Callable[[list[torch.Tensor]], torch.optim.Optimizer]

@@ -12,6 +12,8 @@ from lockstep import Training, diverge
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(24, 6)), RNG.integers(3, size=24)
 

@@ -6,6 +6,8 @@ from lockstep import Training, diverge
 
 from .stored_recordings import STORED, X, build, y
 
+pytestmark = pytest.mark.slow
+
 RECORDINGS = sorted(STORED.glob("*.trace"))
 
 

@@ -19,6 +19,8 @@ from frameworks.errors import RequestError
 from ..experiments.command import lockstep
 from ..experiments.stored_runs import store_run, training
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 LONG = "x" * 300
 SHORT = ("--with", "scratch", "--epochs", "1", "--out", "run")

@@ -13,6 +13,8 @@ import experiments
 
 from .made_up import FULL, by_all, cell, html, save
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e308])
 @pytest.mark.parametrize("experiment", ["circle", "churn", "diabetes", "digits_autoencoder"])

@@ -13,6 +13,8 @@ from frameworks.backends import BACKENDS
 from .made_up import FULL, by_all, cell, html
 from .reading import Page
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def mine(monkeypatch, tmp_path) -> tuple[Path, list]:

@@ -13,6 +13,8 @@ from experiments.harness.workers.native_training import train_natively
 from experiments.harness.workers.training import load_data
 from experiments.registry import find_experiment
 
+pytestmark = pytest.mark.slow
+
 
 def train(name, implementation, **options):
     """Train natively for two epochs; return the record, the arrays, and the data."""
