@@ -71,8 +71,8 @@ def numbers(shape: tuple[int, ...], dtype: str) -> np.ndarray:
 def tokens(shape: tuple[int, ...], dtype: str, count: int) -> np.ndarray:
     """Return rows (16, *shape) of the tokens 0 to count - 1; always the same.
 
-    Two are of the first two tokens alone. The others end in such as may stand for padding, which a
-    mask leaves out: the lowest ones, and the last.
+    Two are of the first two tokens alone. The others end in one each that may stand for padding,
+    which a mask leaves out: the lowest, and the last.
     """
     rng = np.random.default_rng(0)
     endings = [*range(_PADDING), count - 1]

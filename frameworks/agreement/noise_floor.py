@@ -109,14 +109,16 @@ class NoiseFloor:
         """
         ahead = FACTOR if self.ties else 1
         weight = self.weight if self.weight < 1 else _FARTHEST
-        own = {name: FACTOR * each for name, each in self.arrays.items()}
+        own = {
+            name: min(FACTOR * each, self.weight) for name, each in self.arrays.items() if each < 1
+        }
         return Limits(
             ahead * self.loss,
             ahead * weight,
             ahead * self.test_loss,
             self.predictions,
             ahead * self._outputs,
-            {name: ahead * each for name, each in own.items() if each < weight},
+            {name: ahead * limit for name, limit in own.items() if limit < weight},
         )
 
     def of_epochs(self, dtype: str) -> list[float]:
@@ -124,12 +126,12 @@ class NoiseFloor:
 
         Rounding needs many epochs to grow; until then the limit is `FACTOR` times the distance that
         the nudged trainings have reached. Two implementations round differently from them, and may
-        be ahead. In float32 rounding is there from the first step: the limit is one for all epochs,
-        but where ties break.
+        be ahead. In float32 rounding is there from the first step: one limit holds for all epochs,
+        unless ties break.
         """
         if dtype == "float32" and not self.ties:
             return [self.limits.loss] * len(self.epochs)
-        least, most = least_of(dtype), self.limits.loss
+        least, most = _least_of(dtype), self.limits.loss
         if dtype == "float64":
             least, most = FLOAT64.loss, self.at_least(FLOAT64).loss
         return [max(least, min(most, FACTOR * reached)) for reached in accumulate(self.epochs, max)]
@@ -177,7 +179,7 @@ class NoiseFloor:
         )
 
 
-def least_of(dtype: str) -> float:
+def _least_of(dtype: str) -> float:
     """Return the least distance of a floor, `UNITS` in the last place."""
     return UNITS * float(np.finfo(dtype).eps)
 
@@ -200,7 +202,7 @@ def measure_floor(
     distances = [measure(a, b) for a, b in combinations(trainings, 2)]
     if not distances:
         return None
-    least = least_of(dtype)
+    least = _least_of(dtype)
     return NoiseFloor(
         loss=max(least, *(distance.loss for distance in distances)),
         epochs=[*map(max, zip_longest(*(d.epochs for d in distances), fillvalue=np.inf))],

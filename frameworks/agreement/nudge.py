@@ -78,7 +78,7 @@ class Ties:
     def look(self) -> None:
         """Look at the layers, if their training begins now."""
         if self.breaking is None:
-            self.breaking = any(map(has_equal_units, self.layers))
+            self.breaking = any(map(_has_equal_units, self.layers))
 
 
 class Nudge:
@@ -171,7 +171,7 @@ class NudgedLayer(Layer):
         self.rows = self.output.order(len(x))
         if training and self._tied is None:
             self.output.ties.look()
-            self._tied = bool(self.output.ties.breaking) and has_equal_units(self.layer)
+            self._tied = bool(self.output.ties.breaking) and _has_equal_units(self.layer)
         with self._rounding_by_itself(self.output):
             a = self._in_order(self.layer.forward(x[self.rows], training))
         return a if np.array_equal(a, np.rint(a)) else self.output(a)
@@ -209,7 +209,7 @@ class NudgedLayer(Layer):
         return values
 
 
-def has_equal_units(layer: Layer) -> bool:
+def _has_equal_units(layer: Layer) -> bool:
     """Return whether two columns of one of a layer's kernels, or two rows, are equal."""
     kernels = (p for p in layer.params if p.ndim > 1)
     return any(distinct(p, axis) < p.shape[axis] for p in kernels for axis in (-1, -2))

@@ -84,6 +84,15 @@ def test_an_array_that_rounding_alone_moves_excuses_no_other(dtype):
     assert verdicts["kernel"].reason.startswith("kernel differs by 6.2e-02, limit ")
 
 
+def test_nor_does_it_excuse_an_array_that_rounding_moves_less():
+    floor = measure_floor(
+        [ended(keys=x, other=y) for x, y in ((1.0, 1.0), (-0.5, 0.75))], "float32"
+    )
+    assert floor.weight == 1.5
+    slip = judge(ended(keys=1.0, other=1.0), ended(keys=1.0, other=-0.75), "float32", floor)
+    assert slip.reason == "other differs by 1.8e+00, limit 1.5e+00"
+
+
 def test_losses_of_float64_may_not_part_before_those_of_nudged_trainings_do():
     def of_losses(*losses):
         return replace(ended(kernel=1.0), losses=losses)
